@@ -1,0 +1,1 @@
+"""What every Kerya service stands on. It knows the contract and no service."""
