@@ -1,0 +1,1 @@
+"""One machine: the engines, the supervisor and the `kerya` command."""

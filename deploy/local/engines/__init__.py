@@ -1,0 +1,1 @@
+"""The engines from wheels: no root, no container. Each module's `start` returns what stops it."""
