@@ -1,0 +1,62 @@
+"""Answers a repeated request from the first one's stored answer, byte for byte."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.message import Message
+
+from services.chassis.call import Call
+from services.chassis.errors import ChassisRefusal
+from services.chassis.idempotency import IdempotencyStore, Replay
+from services.chassis.ids import intend
+from services.chassis.rpc.pipeline import Proceed
+from services.chassis.rules import Idempotency
+
+KEY = "idempotency-key"
+LONGEST_KEY = 255
+
+
+class IdempotencyStage:
+    """Guards the methods whose contract says so; the others pass."""
+
+    def __init__(self, store: IdempotencyStore) -> None:
+        self._store = store
+
+    async def __call__(self, call: Call, proceed: Proceed) -> Any:
+        if call.rule.idempotency is Idempotency.IGNORED:
+            return await proceed(call)
+        key = _key(call)
+        if not key:
+            if call.rule.idempotency is Idempotency.REQUIRED:
+                raise ChassisRefusal("IDEMPOTENCY_KEY_REQUIRED")
+            return await proceed(call)
+        return await self._guard(call, key, proceed)
+
+    async def _guard(self, call: Call, key: str, proceed: Proceed) -> Any:
+        assert call.request is not None
+        scope = call.principal.subject
+        request = call.request.SerializeToString(deterministic=True)
+        begun = await self._store.begin(scope, key, call.rule.full_name, request)
+        if isinstance(begun, Replay):
+            call.trail("idempotency-replayed", "true")
+            return begun.answer
+        intend(begun.intention)
+        try:
+            response: Message = await proceed(call)
+            answer = response.SerializeToString()
+            await self._store.finish(scope, key, answer)
+        except BaseException:
+            # A failed attempt can be retried; the intention stays, so that a half-done one is met again.
+            await self._store.abandon(scope, key)
+            raise
+        return answer
+
+
+def _key(call: Call) -> str:
+    key = call.metadata.get(KEY) or getattr(call.request, "request_id", "")
+    if not isinstance(key, str):
+        raise ChassisRefusal("IDEMPOTENCY_KEY_INVALID")
+    if key and (len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable()):
+        raise ChassisRefusal("IDEMPOTENCY_KEY_INVALID")
+    return key
