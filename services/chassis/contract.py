@@ -13,6 +13,7 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorProto,
     FileDescriptorSet,
     MethodDescriptorProto,
+    MethodOptions,
 )
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2
@@ -137,11 +138,18 @@ def _method(package: str, service: str, method: MethodDescriptorProto) -> Method
         cache=CacheRule(_seconds(cache.ttl), tuple(cache.vary), tuple(cache.tags)) if cache.ttl else None,
         headers=tuple(extensions[contract_pb2.headers]),
         exchanges_api_key=extensions[contract_pb2.exchanges_api_key],
+        reads=_reads(method),
         input_type=method.input_type.lstrip("."),
         output_type=method.output_type.lstrip("."),
         client_streaming=method.client_streaming,
         server_streaming=method.server_streaming,
     )
+
+
+def _reads(method: MethodDescriptorProto) -> bool:
+    """GET says it to REST clients; an internal read says it by protobuf's own `idempotency_level`."""
+    declared = method.options.idempotency_level == MethodOptions.NO_SIDE_EFFECTS
+    return declared or bool(method.options.Extensions[annotations_pb2.http].get)
 
 
 def _access(access: contract_pb2.Access) -> AccessRule:

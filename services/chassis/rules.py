@@ -69,6 +69,7 @@ class MethodRule:
     cache: CacheRule | None
     headers: tuple[str, ...]
     exchanges_api_key: bool
+    reads: bool
     input_type: str
     output_type: str
     client_streaming: bool

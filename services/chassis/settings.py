@@ -45,6 +45,9 @@ class ChassisSettings(MeshSettings):
     stream_replicas: int = Field(1, ge=1, le=5, description="Copies of every JetStream stream; 3 in production.")
     default_deadline: float = Field(5.0, gt=0, description="Seconds a call may take when its caller gave no deadline.")
     max_deadline: float = Field(15.0, gt=0, description="Seconds a call may take at most, whatever its caller says.")
+    limit_scale: float = Field(
+        1.0, gt=0, description="Multiplies the rates of the contract; above 1 for seeding and benches in development."
+    )
     max_concurrent_calls: int = Field(
         256, ge=1, description="Calls worked on at once; more are refused with RESOURCE_EXHAUSTED."
     )

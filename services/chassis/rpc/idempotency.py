@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from services.chassis.call import Call
 from services.chassis.errors import ChassisRefusal
 from services.chassis.idempotency import IdempotencyStore, Replay
-from services.chassis.ids import intend
+from services.chassis.ids import intention
 from services.chassis.rpc.pipeline import Proceed
 from services.chassis.rules import Idempotency
 
@@ -41,9 +41,9 @@ class IdempotencyStage:
         if isinstance(begun, Replay):
             call.trail("idempotency-replayed", "true")
             return begun.answer
-        intend(begun.intention)
         try:
-            response: Message = await proceed(call)
+            with intention(begun.intention):
+                response: Message = await proceed(call)
             answer = response.SerializeToString()
             await self._store.finish(scope, key, answer)
         except BaseException:

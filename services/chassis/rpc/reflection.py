@@ -1,0 +1,36 @@
+"""Server reflection, v1 and v1alpha: the two differ in their package name only, and clients ask for either."""
+
+from __future__ import annotations
+
+import grpc
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor_pool import DescriptorPool
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+from grpc_reflection.v1alpha._async import ReflectionServicer
+
+from services.chassis.contract import DESCRIPTORS
+
+NAMES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
+
+
+def add_reflection(server: grpc.aio.Server) -> None:
+    """Serves the whole contract's descriptors: behind the edge, whichever service answers knows them all."""
+    pool = DescriptorPool()
+    services: list[str] = list(NAMES)
+    for file in FileDescriptorSet.FromString(DESCRIPTORS.read_bytes()).file:
+        pool.Add(file)  # type: ignore[no-untyped-call]
+        services += [f"{file.package}.{service.name}" for service in file.service]
+    pool.AddSerializedFile(reflection_pb2.DESCRIPTOR.serialized_pb)
+    servicer = ReflectionServicer(sorted(set(services)), pool=pool)
+    handler = grpc.stream_stream_rpc_method_handler(
+        servicer.ServerReflectionInfo,
+        reflection_pb2.ServerReflectionRequest.FromString,
+        reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    for name in NAMES:
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": handler}),)
+        )
+
+
+assert reflection.SERVICE_NAME == NAMES[1]
