@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -37,6 +37,19 @@ class Knob:
         return live and self.provider in ("*", provider) and self.operation in ("*", operation)
 
 
+TYPES: dict[str, tuple[type, ...]] = {
+    "provider": (str,),
+    "operation": (str,),
+    "fail": (int, float),
+    "status": (int,),
+    "delay_ms": (int,),
+    "duplicate": (int,),
+    "reorder": (bool,),
+    "drop": (bool,),
+    "times": (int,),
+}
+
+
 @dataclass(frozen=True)
 class Effect:
     """What happens to one call."""
@@ -57,14 +70,11 @@ class Faults:
 
     def set(self, values: dict[str, Any]) -> Knob:
         """Adds a knob. ValueError names what is wrong with it."""
-        known = {field.name: field for field in fields(Knob)}
-        if unknown := values.keys() - known.keys():
+        if unknown := values.keys() - TYPES.keys():
             raise ValueError(f"unknown knob fields: {', '.join(sorted(unknown))}")
         for name, value in values.items():
-            expected = {"fail": (int, float), "provider": str, "operation": str, "drop": bool, "reorder": bool}.get(
-                name, int
-            )
-            if not isinstance(value, expected) or (isinstance(value, (int, float)) and value < 0):  # type: ignore[arg-type]
+            # The exact type: JSON's true is no number, and 1 (once) is not 1.0 (always).
+            if type(value) not in TYPES[name] or (type(value) is not str and value < 0):
                 raise ValueError(f"{name} does not take {value!r}")
         knob = Knob(**values)
         self.knobs.append(knob)

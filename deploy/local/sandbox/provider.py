@@ -16,7 +16,7 @@ LOST_ANSWER_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Section:
-    """A table of the page: a title, column names, and rows of plain text; a cell that starts with "/" becomes a link."""
+    """A table of the page: a title, column names, and rows of plain text. A cell that starts with "/" is a link."""
 
     title: str
     columns: Sequence[str]
@@ -43,7 +43,12 @@ class Provider(Protocol):
 def mount(provider: Provider, faults: Faults) -> list[Route]:
     """The provider's routes under its name, with the knobs around each."""
     return [
-        Route(route.method, f"/{provider.name}{route.path}", _disturbed(provider, route, faults), route.operation)
+        Route(
+            route.method,
+            f"/{provider.name}{route.path}",
+            _disturbed(provider, route, faults),
+            route.operation,
+        )
         for route in provider.routes()
     ]
 

@@ -20,19 +20,24 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="KERYA_", frozen=True)
 
     sandbox_listen: str = Field(
-        default_factory=lambda: f"127.0.0.1:{port(600)}", description="host:port the sandbox listens on"
+        default_factory=lambda: f"127.0.0.1:{port(600)}",
+        description="host:port the sandbox listens on",
     )
-    sandbox_directory: Path = Field(Path(".kerya/sandbox"), description="where its state lives; a restart keeps it")
+    sandbox_directory: Path = Field(
+        default=Path(".kerya/sandbox"), description="where its state lives; a restart keeps it"
+    )
     secrets_directory: Path | None = Field(
-        None,
+        default=None,
         description="holds stripe_api_key, stripe_webhook_secret and sendgrid_api_key; without it any test key does",
     )
     sandbox_stripe_webhook_url: str = Field(
         default_factory=lambda: f"http://127.0.0.1:{port(80)}/v1/webhooks/stripe",
         description="where Stripe's events are delivered; empty delivers none",
     )
-    sandbox_webhook_backoff_seconds: float = Field(1.0, description="wait before the first retry; doubles up to 60 s")
-    sandbox_webhook_attempts: int = Field(20, description="attempts before a webhook is given up")
+    sandbox_webhook_backoff_seconds: float = Field(
+        default=1.0, description="wait before the first retry; doubles up to 60 s"
+    )
+    sandbox_webhook_attempts: int = Field(default=20, description="attempts before a webhook is given up")
 
     def secret(self, name: str) -> str | None:
         """A secret file's text, None where there is none."""

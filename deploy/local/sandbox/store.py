@@ -82,12 +82,20 @@ class Store:
     def all(self, kind: str, limit: int = 10_000) -> list[Document]:
         """Newest first."""
         rows = self._db.execute(
-            "SELECT body FROM document WHERE kind = ? ORDER BY sequence DESC LIMIT ?", (kind, limit)
+            "SELECT body FROM document WHERE kind = ? ORDER BY sequence DESC LIMIT ?",
+            (kind, limit),
         )
         return [orjson.loads(row[0]) for row in rows]
 
     def add_webhook(
-        self, provider: str, event_id: str, type: str, url: str, payload: bytes, state: str, due: float
+        self,
+        provider: str,
+        event_id: str,
+        type: str,
+        url: str,
+        payload: bytes,
+        state: str,
+        due: float,
     ) -> int:
         cursor = self._db.execute(
             "INSERT INTO webhook (provider, event_id, type, url, payload, state, due) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -97,14 +105,23 @@ class Store:
 
     def change_webhook(self, sequence: int, **values: object) -> None:
         assignments = ", ".join(f"{column} = ?" for column in values)
-        self._db.execute(f"UPDATE webhook SET {assignments} WHERE sequence = ?", (*values.values(), sequence))
+        self._db.execute(
+            f"UPDATE webhook SET {assignments} WHERE sequence = ?",
+            (*values.values(), sequence),
+        )
 
     def release_held(self, provider: str, due: float) -> None:
         """Lets the webhooks that were held back to be reordered go at `due`."""
-        self._db.execute("UPDATE webhook SET due = MIN(due, ?) WHERE provider = ? AND state = 'HELD'", (due, provider))
+        self._db.execute(
+            "UPDATE webhook SET due = MIN(due, ?) WHERE provider = ? AND state = 'HELD'",
+            (due, provider),
+        )
 
     def due_webhooks(self, now: float) -> list[Webhook]:
-        return self._webhooks("WHERE state IN ('PENDING', 'HELD') AND due <= ? ORDER BY due, sequence LIMIT 32", now)
+        return self._webhooks(
+            "WHERE state IN ('PENDING', 'HELD') AND due <= ? ORDER BY due, sequence LIMIT 32",
+            now,
+        )
 
     def next_due(self) -> float | None:
         row = self._db.execute("SELECT MIN(due) FROM webhook WHERE state IN ('PENDING', 'HELD')").fetchone()

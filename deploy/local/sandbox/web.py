@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -62,9 +69,17 @@ class Route:
         return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/:]+)", re.escape(self.path)) + "$")
 
 
-def json(document: object, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> Response:
+def json(
+    document: object,
+    status: int = HTTPStatus.OK,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     """A JSON response."""
-    return Response(status, orjson.dumps(document), {"content-type": "application/json", **(headers or {})})
+    return Response(
+        status,
+        orjson.dumps(document),
+        {"content-type": "application/json", **(headers or {})},
+    )
 
 
 class App:
@@ -106,12 +121,23 @@ class App:
                     return await _guarded(handler, request, match.groupdict())
                 allowed.append(method)
         if allowed:
-            return json({"error": "method not allowed"}, HTTPStatus.METHOD_NOT_ALLOWED, {"allow": ", ".join(allowed)})
+            return json(
+                {"error": "method not allowed"},
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                {"allow": ", ".join(allowed)},
+            )
         return json({"error": f"no such path: {request.path}"}, HTTPStatus.NOT_FOUND)
 
 
 async def _guarded(handler: Handler, request: Request, params: Mapping[str, str]) -> Response:
-    bound = Request(request.method, request.path, request.query, request.headers, request.body, params)
+    bound = Request(
+        request.method,
+        request.path,
+        request.query,
+        request.headers,
+        request.body,
+        params,
+    )
     try:
         return await handler(bound)
     except Exception:

@@ -57,13 +57,22 @@ class Dispatcher:
     def resend(self, webhook: Webhook) -> None:
         """Delivers a webhook again, as the provider's dashboard can."""
         self._store.add_webhook(
-            webhook.provider, webhook.event_id, webhook.type, webhook.url, webhook.payload, "PENDING", time.time()
+            webhook.provider,
+            webhook.event_id,
+            webhook.type,
+            webhook.url,
+            webhook.payload,
+            "PENDING",
+            time.time(),
         )
         self._wake.set()
 
     async def run(self) -> None:
         """Delivers until cancelled."""
-        async with httpx.AsyncClient(timeout=20.0, follow_redirects=False) as client, asyncio.TaskGroup() as group:
+        async with (
+            httpx.AsyncClient(timeout=20.0, follow_redirects=False) as client,
+            asyncio.TaskGroup() as group,
+        ):
             while True:
                 self._wake.clear()
                 for webhook in self._store.due_webhooks(time.time()):
@@ -84,7 +93,10 @@ class Dispatcher:
         elif attempts >= self._attempts:
             state, due = "FAILED", webhook.due
         else:
-            state, due = "PENDING", time.time() + min(MAX_BACKOFF_SECONDS, self._backoff * 2 ** (attempts - 1))
+            state, due = (
+                "PENDING",
+                time.time() + min(MAX_BACKOFF_SECONDS, self._backoff * 2 ** (attempts - 1)),
+            )
         self._store.change_webhook(webhook.sequence, state=state, attempts=attempts, due=due, answer=answer)
         self._wake.set()
 
