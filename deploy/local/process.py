@@ -5,8 +5,8 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -133,17 +133,28 @@ async def _read_line(stream: asyncio.StreamReader) -> bytes:
         return b"(a line of more than 1 MiB was left out)\n"
 
 
+@asynccontextmanager
+async def stopped_on_failure(running: Running) -> AsyncIterator[None]:
+    """Stops the program when what its start still needs fails or is cancelled."""
+    try:
+        yield
+    except BaseException:
+        await running.stop()
+        raise
+
+
 async def until_ready(running: Running, probe: Probe, *, within: float = 30.0, every: float = 0.05) -> None:
-    """Polls `probe` until it is true; StartFailed when the program ends first or `within` seconds pass."""
+    """Polls `probe` until it is true. When the program ends first or `within` seconds pass: StartFailed, and it is
+    stopped."""
     deadline = asyncio.get_running_loop().time() + within
-    while not await probe():
-        if not running.alive:
-            code = await running.wait()
-            raise StartFailed(f"{running.name} ended with code {code} before it was ready", running.tail)
-        if asyncio.get_running_loop().time() > deadline:
-            await running.stop()
-            raise StartFailed(f"{running.name} was not ready within {within:.0f} s", running.tail)
-        await asyncio.sleep(every)
+    async with stopped_on_failure(running):
+        while not await probe():
+            if not running.alive:
+                code = await running.wait()
+                raise StartFailed(f"{running.name} ended with code {code} before it was ready", running.tail)
+            if asyncio.get_running_loop().time() > deadline:
+                raise StartFailed(f"{running.name} was not ready within {within:.0f} s", running.tail)
+            await asyncio.sleep(every)
 
 
 async def run_to_end(
@@ -156,10 +167,7 @@ async def run_to_end(
 ) -> None:
     """Runs a program that is expected to finish; StartFailed for any exit code but 0."""
     running = await spawn(name, argv, env=env, account=account, sink=sink)
-    try:
+    async with stopped_on_failure(running):
         code = await running.wait()
-    except asyncio.CancelledError:
-        await running.stop()
-        raise
     if code != 0:
         raise StartFailed(f"{name} failed with code {code}", running.tail)

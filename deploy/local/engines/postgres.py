@@ -12,7 +12,7 @@ import asyncpg
 
 from deploy.local.engines import binaries
 from deploy.local.probe import LOOPBACK
-from deploy.local.process import Account, Running, Sink, run_to_end, spawn, until_ready
+from deploy.local.process import Account, Running, Sink, run_to_end, spawn, stopped_on_failure, until_ready
 
 SUPERUSER = "postgres"
 
@@ -21,7 +21,7 @@ SETTINGS: Mapping[str, str] = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
     "wal_level": "replica",
-    "max_connections": "120",
+    "max_connections": "200",
     "shared_buffers": "96MB",
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",
@@ -77,7 +77,8 @@ async def start(cluster: Cluster, *, sink: Sink | None = None) -> Running:
         sink=sink,
     )
     await until_ready(running, lambda: _answers(cluster))
-    await _provision(cluster)
+    async with stopped_on_failure(running):
+        await _provision(cluster)
     return running
 
 
