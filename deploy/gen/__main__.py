@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import filecmp
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +23,9 @@ def generate(out: Path) -> None:
     gen = out / "gen"
     gen.mkdir(parents=True)
     write_contract(ROOT, gen)
+    # In a process of its own: what follows imports the stubs that were just written, not the committed ones.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(gen)])}
+    subprocess.run([sys.executable, "-m", "deploy.gen.derived", str(out)], cwd=ROOT, env=environment, check=True)
 
 
 def install(fresh: Path) -> None:

@@ -1,0 +1,50 @@
+"""`.env.example`, from the settings models of every process."""
+
+from __future__ import annotations
+
+import importlib
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import PydanticUndefined
+from pydantic_settings import BaseSettings
+
+from services.chassis.settings import ChassisSettings, MeshSettings
+from services.chassis.topology import Topology
+
+HEAD = """\
+# Every setting of every process, with its default; an empty value has none.
+# `kerya up` sets what it must; the chart sets the rest. Written by `make gen` from the settings models.
+"""
+EDGE = {"transcoder": "edge.transcoder.settings", "envoy": "edge.envoy.settings"}
+
+
+def write_environment(topology: Topology, out: Path) -> None:
+    """Writes .env.example under `out`."""
+    seen: set[str] = set()
+    sections = [HEAD, *_section("every process", MeshSettings, seen), *_section("every service", ChassisSettings, seen)]
+    modules = {name: f"services.{name}.settings" for name in topology.services} | EDGE
+    for name, module in modules.items():
+        sections += _section(f"the {name}", importlib.import_module(module).Settings, seen)
+    (out / ".env.example").write_text("\n".join(sections))
+
+
+def _section(title: str, settings: type[BaseSettings], seen: set[str]) -> Iterator[str]:
+    lines = []
+    prefix = settings.model_config.get("env_prefix", "")
+    for name, field in settings.model_fields.items():
+        variable = f"{prefix}{name}".upper()
+        if variable not in seen:
+            seen.add(variable)
+            lines += textwrap.wrap(field.description or "", 118, initial_indent="# ", subsequent_indent="# ")
+            lines.append(f"{variable}={_default(field.get_default(call_default_factory=True))}")
+    if lines:
+        yield f"\n# --- {title} ---\n" + "\n".join(lines) + "\n"
+
+
+def _default(value: Any) -> str:
+    if value is None or value is PydanticUndefined:
+        return ""
+    return "{}" if value == {} else str(value)
