@@ -1,0 +1,1 @@
+"""What the edge says about itself: its OpenAPI description, its health, and a page for people."""

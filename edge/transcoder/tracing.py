@@ -1,0 +1,44 @@
+"""A span per request whose trace is sampled; every other request only hands its traceparent on."""
+
+from __future__ import annotations
+
+import random
+from contextlib import nullcontext
+from typing import Any
+
+from opentelemetry import trace
+
+from services.chassis.telemetry import inject, span_under
+
+_SKIPPED: nullcontext[None] = nullcontext()
+
+
+class Tracing:
+    """Decides by the caller's traceparent, and where there is none, by the ratio: 0 to 1."""
+
+    def __init__(self, ratio: float) -> None:
+        self._ratio = ratio
+
+    def span(self, metadata: list[tuple[str, str]], route: str) -> Any:
+        """A context manager around the call; while it is open, `metadata` carries the span's own traceparent."""
+        parent = next((value for key, value in metadata if key == "traceparent"), "")
+        if parent.endswith("-00") or (not parent and random.random() >= self._ratio):  # noqa: S311 - sampling only
+            return _SKIPPED
+        return _Traced(metadata, route, parent)
+
+
+class _Traced:
+    def __init__(self, metadata: list[tuple[str, str]], route: str, parent: str) -> None:
+        self._metadata = metadata
+        carrier = {"traceparent": parent} if parent else {}
+        self._span = span_under(carrier, route, trace.SpanKind.SERVER, {"http.route": route.partition(" ")[2]})
+
+    def __enter__(self) -> None:
+        self._span.__enter__()
+        carrier: dict[str, str] = {}
+        inject(carrier)
+        kept = [pair for pair in self._metadata if pair[0] not in ("traceparent", "tracestate")]
+        self._metadata[:] = [*kept, *carrier.items()]
+
+    def __exit__(self, *error: object) -> None:
+        self._span.__exit__(*error)
