@@ -17,7 +17,7 @@ from nats.aio.msg import Msg
 from nats.js import api
 from opentelemetry.trace import SpanKind
 
-from services.chassis import telemetry
+from services.chassis import deadletter, telemetry
 from services.chassis.cloudevent import Envelope, open_envelope
 from services.chassis.contract import Contract
 from services.chassis.delivery import AlreadyHandled, Delivery, Reject
@@ -138,6 +138,8 @@ class StreamConsumer:
         await self._keeper.stop()
 
     async def _consume(self) -> None:
+        await self._jetstream.ready()
+        await deadletter.declare(self._jetstream)  # before anything can die
         async for message in Feed(self._jetstream, self._stream, self._bind).messages(self._room):
             task = asyncio.create_task(self._handle(message))
             self._in_hand[task] = message
@@ -202,7 +204,7 @@ class StreamConsumer:
                 await self._acknowledge(message, "repeated")
             except Reject as error:
                 await self._terminate(message, error.reason, "rejected")
-            except Exception as error:  # whatever a handler raises: the event must not be lost, nor stop the others
+            except Exception as error:  # noqa: BLE001 whatever a handler raises: the event is not lost, and stops nobody
                 await self._retry(message, delivery, error)
             else:
                 await self._acknowledge(message, "done")

@@ -108,6 +108,11 @@ class JetStream:
         for rule in contract.streams_of(package):
             await self.declare_stream(stream_config(rule, _subjects(contract, rule), self._replicas))
 
+    @property
+    def replicas(self) -> int:
+        """Copies of each stream."""
+        return self._replicas
+
     async def declare_stream(self, wanted: api.StreamConfig) -> None:
         """Creates the stream, or updates it where it differs."""
         assert wanted.name is not None

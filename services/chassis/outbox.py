@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from google.protobuf.message import Message
-from sqlalchemy import Row, delete, func, insert, literal, select, update
+from sqlalchemy import Row, func, insert, select, update
 
 from services.chassis import telemetry
 from services.chassis.clock import Clock
@@ -18,8 +17,6 @@ from services.chassis.ids import new_id
 from services.chassis.tables import outbox
 
 CHANNEL = "outbox"
-# Published rows are the last resort when a stream is lost: they can be published again for as long as streams keep.
-KEPT = timedelta(days=14)
 
 
 class Outbox:
@@ -70,9 +67,3 @@ async def release(tx: WriteConnection, identifier: UUID) -> bool:
         .returning(func.pg_notify(CHANNEL, ""))
     )
     return (await tx.execute(statement)).first() is not None
-
-
-async def forget(tx: WriteConnection, older_than: timedelta = KEPT) -> int:
-    """Deletes published rows past their time; the number deleted. Parked rows stay until they are released."""
-    result = await tx.execute(delete(outbox).where(outbox.c.published_at < func.now() - literal(older_than)))
-    return result.rowcount

@@ -35,6 +35,10 @@ class Bench:
             rows = await connection.execute(sa.text("SELECT thing, number FROM effect ORDER BY at"))
             return [(row.thing, row.number) for row in rows]
 
+    async def has(self, number: int) -> bool:
+        """Whether there are so many effects, or more."""
+        return await self.count("SELECT count(*) FROM effect") >= number
+
     async def count(self, statement: str) -> int:
         async with self.database.read() as connection:
             return int(await connection.scalar(sa.text(statement)) or 0)
