@@ -76,7 +76,8 @@ class Running:
 
     async def kill(self) -> int:
         """Ends the program the hard way, as a crash would."""
-        self._signal_group(signal.SIGKILL)
+        if self.alive:
+            self._signal_group(signal.SIGKILL)
         return await self.wait()
 
     def _signal_group(self, signum: signal.Signals) -> None:
@@ -162,11 +163,12 @@ async def run_to_end(
     argv: Sequence[str | Path],
     *,
     env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
     account: Account | None = None,
     sink: Sink | None = None,
 ) -> None:
     """Runs a program that is expected to finish; StartFailed for any exit code but 0."""
-    running = await spawn(name, argv, env=env, account=account, sink=sink)
+    running = await spawn(name, argv, env=env, cwd=cwd, account=account, sink=sink)
     async with stopped_on_failure(running):
         code = await running.wait()
     if code != 0:

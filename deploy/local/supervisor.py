@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from deploy.local.component import Component, Stage, State, Status
 from deploy.local.process import Running, Sink, StartFailed
@@ -44,8 +45,7 @@ class Supervisor:
         self._forgiving = forgiving
         self._seats: dict[str, _Seat] = {}
         for one in components:
-            status = Status(one.name, one.address)
-            self._seats[one.name] = _Seat(one, status, lambda text, name=one.name: on_line(name, text))
+            self._seats[one.name] = _Seat(one, Status(one.name, one.address), partial(on_line, one.name))
         self._tasks: list[asyncio.Task[None]] = []
 
     @property

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import bcrypt
+
 from deploy.local.engines import binaries
 from deploy.local.probe import LOOPBACK, http_ok
 from deploy.local.process import Running, Sink, spawn, until_ready
@@ -46,6 +48,11 @@ async def start(server: Server, *, sink: Sink | None = None) -> Running:
     return running
 
 
+def _hashed(password: str) -> str:
+    """The least cost: the passwords are random, guessing them is hopeless already."""
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
+
+
 def _config(server: Server) -> dict[str, object]:
     config: dict[str, object] = {
         "server_name": "kerya",
@@ -63,7 +70,7 @@ def _config(server: Server) -> dict[str, object]:
         "accounts": {
             "KERYA": {
                 "jetstream": "enabled",
-                "users": [{"user": user, "password": password} for user, password in server.users.items()],
+                "users": [{"user": user, "password": _hashed(password)} for user, password in server.users.items()],
             }
         },
     }

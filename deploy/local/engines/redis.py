@@ -45,9 +45,16 @@ async def start(store: Store, *, sink: Sink | None = None) -> Running:
     config.write_text(
         _CONFIG.format(address=LOOPBACK, port=store.port, password=store.password, directory=store.directory.resolve())
     )
-    running = await spawn("redis", [program, config.resolve()], cwd=store.directory, sink=sink)
+    running = await spawn("redis", [program, config.resolve()], cwd=store.directory, sink=_without_advice(sink))
     await until_ready(running, lambda: _answers(store))
     return running
+
+
+def _without_advice(sink: Sink | None) -> Sink | None:
+    """Redis advises to change the machine's memory policy at every start; a store of this size does not need it."""
+    if sink is None:
+        return None
+    return lambda text: None if "overcommit_memory" in text else sink(text)
 
 
 async def _answers(store: Store) -> bool:
