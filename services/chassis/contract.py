@@ -69,7 +69,9 @@ class Contract:
 
 @lru_cache(maxsize=2)
 def _load(path: Path) -> Contract:
-    files = [file for file in FileDescriptorSet.FromString(path.read_bytes()).file if file.package.startswith(OWN_PACKAGES)]
+    files = [
+        file for file in FileDescriptorSet.FromString(path.read_bytes()).file if file.package.startswith(OWN_PACKAGES)
+    ]
     gaps: list[str] = []
     contract = Contract(
         methods={rule.path: rule for file in files for rule in _methods(file, gaps)},
@@ -184,7 +186,13 @@ def _events(file: FileDescriptorProto) -> Iterator[EventRule]:
             event = message.options.Extensions[contract_pb2.event]
             full_name = f"{file.package}.{message.name}"
             yield EventRule(
-                full_name, file.package, event.stream, event.subject, event.aggregate, event.revokes, tuple(event.purges)
+                full_name,
+                file.package,
+                event.stream,
+                event.subject,
+                event.aggregate,
+                event.revokes,
+                tuple(event.purges),
             )
 
 

@@ -82,7 +82,7 @@ class Health:
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 await self._dependencies[name].check()
-        except Exception as error:  # whatever a check raises means that the dependency is not usable
+        except Exception as error:  # noqa: BLE001  whatever a check raises, the dependency is not usable
             log.debug("dependency check failed", dependency=name, error=type(error).__name__)
             return False
         return True

@@ -100,9 +100,7 @@ def _redact(logger: object, method: str, event: MutableMapping[str, Any]) -> Mut
 def redacted(message: Message) -> dict[str, Any]:
     """The set fields of a message, without the values of those that the contract marks as personal."""
     personal = Contract.load().personal.get(message.DESCRIPTOR.full_name, {})
-    return {
-        field.name: _REDACTED if field.name in personal else _plain(value) for field, value in message.ListFields()
-    }
+    return {field.name: _REDACTED if field.name in personal else _plain(value) for field, value in message.ListFields()}
 
 
 def _plain(value: Any) -> Any:

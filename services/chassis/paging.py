@@ -65,6 +65,11 @@ class Paging:
         for field in _PAGE_FIELDS:
             query.ClearField(field)
         material = b"\0".join(
-            [query.DESCRIPTOR.full_name.encode(), caller().subject.encode(), query.SerializeToString(deterministic=True), body]
+            [
+                query.DESCRIPTOR.full_name.encode(),
+                caller().subject.encode(),
+                query.SerializeToString(deterministic=True),
+                body,
+            ]
         )
         return hmac.digest(self._key, material, hashlib.sha256)[:_TAG_BYTES]

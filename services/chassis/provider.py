@@ -24,8 +24,14 @@ class _Guarded(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self._breaker.check()
         # The path may hold a person's id at the provider: only its first segments are shown.
-        attributes = {"http.request.method": request.method, "server.address": request.url.host, "peer.service": self._name}
-        with tracer.start_as_current_span(f"{request.method} {self._name}", kind=SpanKind.CLIENT, attributes=attributes) as span:
+        attributes = {
+            "http.request.method": request.method,
+            "server.address": request.url.host,
+            "peer.service": self._name,
+        }
+        with tracer.start_as_current_span(
+            f"{request.method} {self._name}", kind=SpanKind.CLIENT, attributes=attributes
+        ) as span:
             try:
                 response = await self._inner.handle_async_request(request)
             except httpx.TransportError:

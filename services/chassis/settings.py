@@ -31,7 +31,9 @@ class MeshSettings(BaseSettings):
     )
     otlp_endpoint: str | None = Field(None, description="OTLP/gRPC receiver of traces; none: traces are not sent.")
     trace_ratio: float = Field(0.1, ge=0, le=1, description="Share of requests that are traced, 0 to 1.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least level that is logged.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The least level that is logged."
+    )
 
 
 class ChassisSettings(MeshSettings):
@@ -53,7 +55,9 @@ class ChassisSettings(MeshSettings):
     )
     max_message_bytes: int = Field(1 << 20, description="Largest request accepted, in bytes.")
     drain_delay: float = Field(
-        1.0, ge=0, description="Seconds between NOT_SERVING and refusing calls, for balancers to notice; 5 in the chart."
+        1.0,
+        ge=0,
+        description="Seconds between NOT_SERVING and refusing calls, for balancers to notice; 5 in the chart.",
     )
     drain_grace: float = Field(20.0, ge=0, description="Seconds that calls under way may take to end on shutdown.")
     max_connection_age: float = Field(

@@ -30,7 +30,9 @@ def configure(settings: MeshSettings) -> Callable[[], None]:
     sampler = ParentBased(TraceIdRatioBased(settings.trace_ratio))
     provider = TracerProvider(sampler=sampler, resource=resource, shutdown_on_exit=False)
     if settings.otlp_endpoint:
-        exporter = OTLPSpanExporter(endpoint=settings.otlp_endpoint, insecure=settings.otlp_endpoint.startswith("http://"))
+        exporter = OTLPSpanExporter(
+            endpoint=settings.otlp_endpoint, insecure=settings.otlp_endpoint.startswith("http://")
+        )
         provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=1000))
     trace.set_tracer_provider(provider)
     return provider.shutdown

@@ -32,7 +32,10 @@ class Identity:
             return self._server_configuration()
 
         return grpc.dynamic_ssl_server_credentials(
-            self._server_configuration(), renewed, require_client_authentication=True
+            # None means "unchanged", which the stubs do not know.
+            self._server_configuration(),
+            renewed,  # type: ignore[arg-type]
+            require_client_authentication=True,
         )
 
     def channel_credentials(self) -> grpc.ChannelCredentials:

@@ -43,7 +43,9 @@ class KeyFile:
         modified = self._path.stat().st_mtime_ns
         if modified != self._modified:
             self._keys = {
-                key.key_id: key.key for key in jwt.PyJWKSet.from_json(self._path.read_text()).keys if key.key_id is not None
+                key.key_id: key.key
+                for key in jwt.PyJWKSet.from_json(self._path.read_text()).keys
+                if key.key_id is not None
             }
             self._modified = modified
         return self._keys.get(key_id)

@@ -23,7 +23,7 @@ class AccessStage:
     async def __call__(self, call: Call, proceed: Proceed) -> Any:
         refusal = refusal_of(call.rule.access, call.principal)
         if refusal is not None:
-            raise ChassisRefusal(refusal, **({"method": call.rule.full_name} if refusal == "ACCESS_DENIED" else {}))
+            raise ChassisRefusal(refusal, method=call.rule.full_name)
         response = await proceed(call)
         if call.rule.access.owners and isinstance(response, Message):
             _require_owner(call, response)

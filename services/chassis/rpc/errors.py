@@ -33,7 +33,7 @@ class ErrorStage:
             return await proceed(call)
         except grpc.aio.AbortError:
             raise
-        except Exception as error:  # the outermost wall: what is not known must become INTERNAL, not leak
+        except Exception as error:  # noqa: BLE001  the outermost wall: what is not known becomes INTERNAL, and never leaks
             status = self._render(call, error)
         await _abort(call, status)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from google.protobuf.message import Message
@@ -44,13 +45,15 @@ class IdempotencyStage:
         try:
             with intention(begun.intention):
                 response: Message = await proceed(call)
-            answer = response.SerializeToString()
-            await self._store.finish(scope, key, answer)
+            return await self._store.finish(scope, key, response.SerializeToString())
         except BaseException:
-            # A failed attempt can be retried; the intention stays, so that a half-done one is met again.
-            await self._store.abandon(scope, key)
+            await self._give_back(scope, key)
             raise
-        return answer
+
+    async def _give_back(self, scope: str, key: str) -> None:
+        """A failed attempt can be retried; the intention stays, so that a half-done one is met again."""
+        with suppress(ChassisRefusal):  # without a database the key's lock runs out by itself
+            await self._store.abandon(scope, key)
 
 
 def _key(call: Call) -> str:

@@ -15,6 +15,7 @@ from services.chassis.contract import Contract
 from services.chassis.rules import ContractError, MethodRule
 
 Proceed = Callable[[Call], Awaitable[Any]]
+Handler = Any  # grpc.RpcMethodHandler, whose stubs know the synchronous API only
 # Not of our contract, and open to every workload: probes and developers' tools.
 PLUMBING = ("/grpc.health.v1.Health/", "/grpc.reflection.")
 
@@ -25,13 +26,13 @@ class Stage(Protocol):
     async def __call__(self, call: Call, proceed: Proceed) -> Any: ...
 
 
-class Pipeline(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # types-grpcio leaves the base untyped
+class Pipeline(grpc.aio.ServerInterceptor):
     """The only interceptor of a server. It wraps a method's handler once and remembers it."""
 
     def __init__(self, contract: Contract, stages: Sequence[Stage]) -> None:
         self._contract = contract
         self._stages = stages
-        self._handlers: dict[str, grpc.RpcMethodHandler] = {}
+        self._handlers: dict[str, Handler] = {}
         self.under_way: set[asyncio.Task[Any]] = set()
 
     async def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
@@ -48,7 +49,7 @@ class Pipeline(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # types-grpci
         self._handlers[details.method] = self._wrap(rule, handler)
         return self._handlers[details.method]
 
-    def _wrap(self, rule: MethodRule, handler: grpc.RpcMethodHandler) -> grpc.RpcMethodHandler:
+    def _wrap(self, rule: MethodRule, handler: Handler) -> Handler:
         if handler.unary_unary:
             run = partial(self._run, rule, self._compose(_unary(handler.unary_unary)))
             return grpc.unary_unary_rpc_method_handler(run, None, _serialize)

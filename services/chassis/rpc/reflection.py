@@ -18,7 +18,7 @@ def add_reflection(server: grpc.aio.Server) -> None:
     pool = DescriptorPool()
     services: list[str] = list(NAMES)
     for file in FileDescriptorSet.FromString(DESCRIPTORS.read_bytes()).file:
-        pool.Add(file)  # type: ignore[no-untyped-call]
+        pool.Add(file)
         services += [f"{file.package}.{service.name}" for service in file.service]
     pool.AddSerializedFile(reflection_pb2.DESCRIPTOR.serialized_pb)
     servicer = ReflectionServicer(sorted(set(services)), pool=pool)

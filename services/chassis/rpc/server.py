@@ -45,7 +45,12 @@ class RpcServer:
     """Serves the registered servicers. Refuses to start where one of their RPCs is not fully declared."""
 
     def __init__(
-        self, settings: ChassisSettings, contract: Contract, pipeline: Pipeline, health: Health, identity: Identity | None
+        self,
+        settings: ChassisSettings,
+        contract: Contract,
+        pipeline: Pipeline,
+        health: Health,
+        identity: Identity | None,
     ) -> None:
         self._settings = settings
         self._contract = contract

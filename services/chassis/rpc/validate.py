@@ -46,7 +46,9 @@ def require_valid(message: Message) -> None:
     if violations:
         raise ChassisRefusal(
             "INVALID_REQUEST",
-            violations=[(_path(violation), violation.proto.message, violation.proto.rule_id) for violation in violations],
+            violations=[
+                (_path(violation), violation.proto.message, violation.proto.rule_id) for violation in violations
+            ],
         )
 
 

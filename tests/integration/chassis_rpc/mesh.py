@@ -35,7 +35,10 @@ def issue(home: Path, workload: str, *, made: datetime | None = None, authority:
     """An identity of the test's own authority; `made` long ago gives an expired one."""
     now = datetime.now(UTC)
     found = pki._authority(home / authority, now)
-    sans: list[x509.GeneralName] = [x509.UniformResourceIdentifier(f"spiffe://kerya/development/{workload}"), x509.DNSName(workload)]
+    sans: list[x509.GeneralName] = [
+        x509.UniformResourceIdentifier(f"spiffe://kerya/development/{workload}"),
+        x509.DNSName(workload),
+    ]
     key, certificate = found.issue(workload, sans, made or now)
     folder = home / f"{workload}-{len(list(home.iterdir()))}"
     folder.mkdir()
@@ -54,8 +57,13 @@ def renew(home: Path, identity: Identity, workload: str) -> None:
 def settings(**changed: Any) -> ChassisSettings:
     """Settings of a server on a free port."""
     base: dict[str, Any] = {
-        "service": "user", "listen": "127.0.0.1:0", "database_url": "x", "redis_url": "x", "nats_url": "x",
-        "drain_delay": 0.0, "drain_grace": 5.0,
+        "service": "user",
+        "listen": "127.0.0.1:0",
+        "database_url": "x",
+        "redis_url": "x",
+        "nats_url": "x",
+        "drain_delay": 0.0,
+        "drain_grace": 5.0,
     }
     return ChassisSettings(**{**base, **changed})
 

@@ -17,7 +17,11 @@ RULES = Contract.load().methods.values()
 
 def rule(**given: object) -> AccessRule:
     base: dict[str, object] = {
-        "public": False, "roles": frozenset(), "scopes": frozenset(), "internal": frozenset(), "owners": ()
+        "public": False,
+        "roles": frozenset(),
+        "scopes": frozenset(),
+        "internal": frozenset(),
+        "owners": (),
     }
     return AccessRule(**{**base, **given})  # type: ignore[arg-type]
 

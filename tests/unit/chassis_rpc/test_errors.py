@@ -40,7 +40,9 @@ def test_a_domain_error_brings_reason_domain_and_metadata() -> None:
     assert status.code == code_pb2.NOT_FOUND
     info = found["ErrorInfo"]
     assert (info.reason, info.domain, dict(info.metadata)) == (  # type: ignore[attr-defined]
-        "BOOKING_NOT_FOUND", "booking.kerya", {"booking_id": "booking_1"}
+        "BOOKING_NOT_FOUND",
+        "booking.kerya",
+        {"booking_id": "booking_1"},
     )
     assert found["LocalizedMessage"].locale == "fr"  # type: ignore[attr-defined]
     assert status.message and status.message != found["LocalizedMessage"].message  # type: ignore[attr-defined]

@@ -42,8 +42,16 @@ def verifier(tmp_path: Path) -> TokenVerifier:
 def claims(**changed: Any) -> dict[str, Any]:
     now = int(time.time())
     whole = {
-        "iss": "kerya", "aud": "kerya", "sub": to_typeid("user", USER), "sid": to_typeid("session", SESSION),
-        "roles": ["CLIENT"], "locale": "fr", "jti": "j", "iat": now, "nbf": now, "exp": now + 600,
+        "iss": "kerya",
+        "aud": "kerya",
+        "sub": to_typeid("user", USER),
+        "sid": to_typeid("session", SESSION),
+        "roles": ["CLIENT"],
+        "locale": "fr",
+        "jti": "j",
+        "iat": now,
+        "nbf": now,
+        "exp": now + 600,
     }
     whole.update(changed)
     return {name: value for name, value in whole.items() if value is not None}
