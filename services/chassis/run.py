@@ -32,8 +32,9 @@ LAST_RESORT_SECONDS = 15.0
 log = structlog.get_logger(__name__)
 
 
-def run(build: Build[S], settings_type: type[S], package: str) -> None:
-    """Serves, or migrates. `package` is the service's Python package, "services.booking"."""
+def run(build: Build[S], settings_type: type[S]) -> None:
+    """Serves, or migrates the service that `build`, of its `app` module, puts together."""
+    package = build.__module__.rpartition(".")[0]
     settings = settings_type()
     logs.configure(settings.service, settings.log_level)
     if sys.argv[1:] == ["migrate"]:
