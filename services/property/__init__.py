@@ -1,0 +1,1 @@
+"""The property service: what hosts let, and the search over it."""

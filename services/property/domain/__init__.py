@@ -1,0 +1,1 @@
+"""The rules of properties: standard library only, no I/O."""

@@ -1,0 +1,35 @@
+"""Finding properties."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from services.property.domain.listing import Listing
+from services.property.domain.search import Cursor, Found, Hit, Query
+from services.property.ports import SearchIndex
+from services.property.usecases.view import GetPublished
+
+
+class SearchProperties:
+    """One page of the listings that fulfil a query."""
+
+    def __init__(self, index: SearchIndex) -> None:
+        self._index = index
+
+    async def __call__(self, query: Query, size: int, after: Cursor | None) -> Found:
+        """A text without a single letter or digit finds nothing."""
+        if query.text_given and not query.words:
+            return Found([], None)
+        return await self._index.search(query, size, after)
+
+
+class ListSimilar:
+    """Listings like a published one."""
+
+    def __init__(self, get: GetPublished, index: SearchIndex) -> None:
+        self._get = get
+        self._index = index
+
+    async def __call__(self, property_id: UUID, size: int) -> list[Hit]:
+        """Raises PropertyNotFound."""
+        return await self._index.similar(Listing.of(await self._get(property_id)), size)
