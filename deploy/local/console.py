@@ -101,7 +101,7 @@ class PeopleConsole:
         try:
             self._screen.print(what)
         except BrokenPipeError:  # whoever read us has gone; the mesh runs on
-            self._screen = Screen(file=open(os.devnull, "w"))
+            self._screen = Screen(quiet=True)
 
 
 class JsonConsole:

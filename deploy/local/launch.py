@@ -31,7 +31,7 @@ def main(argv: list[str]) -> None:
     if uid >= 0:
         _drop_privileges(uid, gid)
     _die_with(parent, signum)
-    os.execv(argv[4], argv[4:])
+    os.execv(argv[4], argv[4:])  # noqa: S606 - to become another program is what this is for
 
 
 if __name__ == "__main__":
