@@ -41,6 +41,8 @@ async def upgrade(database_url: str, package: str, revision: str = "head") -> No
             await _wait_for_turn(connection, package)
             await connection.execute(sa.text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
             await connection.execute(sa.text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
+            # SQLAlchemy counts even autocommitted statements as a transaction, which has to end first.
+            await connection.commit()
             await connection.execution_options(isolation_level="READ COMMITTED")
             await _upgrade_patiently(connection, package, revision)
     finally:
