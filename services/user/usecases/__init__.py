@@ -1,0 +1,1 @@
+"""One intention each, with its transaction in one visible place."""
