@@ -103,7 +103,9 @@ class Transcoder:
         except Exception:
             error_id = uuid.uuid4().hex[:12]
             log.exception("request failed", error_id=error_id, rpc=route.method.path)
-            return self._errors.of_fault(Fault("INTERNAL_ERROR", error_id=error_id), request.headers.get(b"accept-language"))
+            return self._errors.of_fault(
+                Fault("INTERNAL_ERROR", error_id=error_id), request.headers.get(b"accept-language")
+            )
 
     @staticmethod
     async def _page(page: Page, request: Request) -> Response:

@@ -54,7 +54,9 @@ class Binding:
         masks = {
             field.name: field
             for field in self._shape.fields.values()
-            if field.message is not None and field.message.type_name == "google.protobuf.FieldMask" and not field.repeated
+            if field.message is not None
+            and field.message.type_name == "google.protobuf.FieldMask"
+            and not field.repeated
         }
         return next(iter(masks.values())) if len(masks) == 1 else None
 

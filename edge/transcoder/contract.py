@@ -70,7 +70,9 @@ class Contract:
     def __init__(self, descriptor_set: bytes) -> None:
         self.registry = FileDescriptorSet.from_binary(descriptor_set).to_registry()
         self.services = [desc for desc in self.registry if isinstance(desc, DescService)]
-        self.methods = [_method(self.registry, service, method) for service in self.services for method in service.methods]
+        self.methods = [
+            _method(self.registry, service, method) for service in self.services for method in service.methods
+        ]
         self.reasons = dict(_reasons(self.registry))
 
     def message(self, name: str) -> type[Message]:

@@ -17,9 +17,24 @@ from edge.transcoder.response import Response
 DOMAIN = "kerya"
 LANGUAGES = ("en", "fr", "ar")
 STATUS_NAMES = (
-    "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED RESOURCE_EXHAUSTED "
-    "FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED"
-).split()
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+)
 HTTP_OF_CODE = (200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401)
 # Where HTTP has a closer word than the canonical code.
 HTTP_OF_REASON = {"METHOD_NOT_ALLOWED": 405, "MEDIA_TYPE_UNSUPPORTED": 415, "BODY_TOO_LARGE": 413}
@@ -34,6 +49,16 @@ REASON_OF_CODE = {
 }
 _TYPE = "type.googleapis.com/google.rpc."
 _HIDDEN = "google.rpc.DebugInfo"
+
+
+def status_name(code: int) -> str:
+    """The canonical name of a gRPC code."""
+    return STATUS_NAMES[code] if 0 <= code < len(STATUS_NAMES) else "UNKNOWN"
+
+
+def http_of(code: int) -> int:
+    """The HTTP status of a gRPC code."""
+    return HTTP_OF_CODE[code] if 0 <= code < len(HTTP_OF_CODE) else 500
 
 
 class _Kept(dict[str, str]):
@@ -51,7 +76,7 @@ class Errors:
 
     def of_fault(self, fault: Fault, accept_language: str = "") -> Response:
         """The answer to a request that the edge itself refuses."""
-        reason = self._reasons.get(fault.reason) or Reason(13, {language: fault.reason for language in LANGUAGES})
+        reason = self._reasons.get(fault.reason) or Reason(13, dict.fromkeys(LANGUAGES, fault.reason))
         details: list[dict[str, Any]] = [_error_info(fault.reason, DOMAIN, fault.metadata)]
         if fault.violations:
             violations = [{"field": each.field, "description": each.description} for each in fault.violations[:100]]
@@ -64,7 +89,9 @@ class Errors:
         http_status = fault.http_status or HTTP_OF_REASON.get(fault.reason) or HTTP_OF_CODE[reason.code]
         return _response(http_status, reason.code, texts["en"], details, fault.headers)
 
-    def of_status(self, code: int, metadata: Iterable[tuple[str, str | bytes]], call: Call, details: str = "") -> Response:
+    def of_status(
+        self, code: int, metadata: Iterable[tuple[str, str | bytes]], call: Call, details: str = ""
+    ) -> Response:
         """The answer to a call that a service, or the way there, failed."""
         packed = next((value for key, value in metadata if key == "grpc-status-details-bin"), None)
         status: Any = self._read(packed) if isinstance(packed, bytes) else None
@@ -78,9 +105,9 @@ class Errors:
         if reason is not None:
             fault = Fault(reason, method=call.method, retry_after=1 if code == 14 else None)
             return self.of_fault(fault, call.accept_language)
-        name = STATUS_NAMES[code] if 0 < code < len(STATUS_NAMES) else "UNKNOWN"
+        name = status_name(code)
         info = _error_info(name, call.method.lstrip("/").partition("/")[0], {})
-        return _response(HTTP_OF_CODE[code] if code < len(HTTP_OF_CODE) else 500, code, name.replace("_", " ").capitalize() + ".", [info])
+        return _response(http_of(code), code, name.replace("_", " ").capitalize() + ".", [info])
 
     def _read(self, packed: bytes) -> Message | None:
         try:
@@ -114,7 +141,7 @@ def _http_status(code: int, details: list[dict[str, Any]], call: Call) -> int:
     reason = next((each.get("reason", "") for each in details if each["@type"].endswith("ErrorInfo")), "")
     if reason == "ETAG_MISMATCH" and call.conditional:
         return 412
-    return HTTP_OF_REASON.get(reason) or (HTTP_OF_CODE[code] if code < len(HTTP_OF_CODE) else 500)
+    return HTTP_OF_REASON.get(reason) or http_of(code)
 
 
 def _error_info(reason: str, domain: str, metadata: Mapping[str, str]) -> dict[str, Any]:
@@ -125,12 +152,18 @@ def _error_info(reason: str, domain: str, metadata: Mapping[str, str]) -> dict[s
 
 
 def _response(
-    http_status: int, code: int, message: str, details: list[dict[str, Any]], headers: Iterable[tuple[bytes, bytes]] = ()
+    http_status: int,
+    code: int,
+    message: str,
+    details: list[dict[str, Any]],
+    headers: Iterable[tuple[bytes, bytes]] = (),
 ) -> Response:
-    name = STATUS_NAMES[code] if code < len(STATUS_NAMES) else "UNKNOWN"
+    name = status_name(code)
     body = orjson.dumps({"error": {"code": http_status, "status": name, "message": message, "details": details}})
     made = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), *headers]
-    retry = next((each["retryDelay"] for each in details if each["@type"].endswith("RetryInfo") and "retryDelay" in each), None)
+    retry = next(
+        (each["retryDelay"] for each in details if each["@type"].endswith("RetryInfo") and "retryDelay" in each), None
+    )
     if retry is not None:
         made.append((b"retry-after", str(max(1, math.ceil(float(retry[:-1])))).encode()))
     if http_status == 401:

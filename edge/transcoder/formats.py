@@ -6,13 +6,13 @@ from typing import Any, Protocol
 
 from protobuf import Message
 
-_BASE = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+_BASE = ((b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
 
 
 class Format(Protocol):
     """A stream's framing. `item` and `error` take one JSON text without line breaks."""
 
-    headers: list[tuple[bytes, bytes]]
+    headers: tuple[tuple[bytes, bytes], ...]
     opening: bytes
     closing: bytes
     keep_alive: bytes
@@ -25,7 +25,7 @@ class Format(Protocol):
 class JsonArray:
     """`[m,m,…]`; after a failure the last element is the error body."""
 
-    headers = [(b"content-type", b"application/json"), *_BASE]
+    headers = ((b"content-type", b"application/json"), *_BASE)
     opening = b"["
     closing = b"]"
     # White space between elements means nothing.
@@ -47,7 +47,7 @@ class JsonArray:
 class Lines:
     """One message a line; after a failure the last line is the error body."""
 
-    headers = [(b"content-type", b"application/x-ndjson"), *_BASE]
+    headers = ((b"content-type", b"application/x-ndjson"), *_BASE)
     opening = b""
     closing = b""
     keep_alive = b"\n"
@@ -64,7 +64,7 @@ class Lines:
 class Events:
     """Server-sent events. `id` is the message's `resume_token`; a stream ends with `event: end` or `event: error`."""
 
-    headers = [(b"content-type", b"text/event-stream"), *_BASE]
+    headers = ((b"content-type", b"text/event-stream"), *_BASE)
     opening = b"retry: 2000\n\n"
     # A client that reconnects after a clean end would only hear the same again.
     closing = b"event: end\ndata: {}\n\n"
@@ -74,7 +74,9 @@ class Events:
         """One event."""
         token: Any = getattr(message, "resume_token", "")
         # A line break would end the field early and let a value write the next one.
-        identifier = b"id: " + token.encode() + b"\n" if isinstance(token, str) and token.isprintable() and token else b""
+        identifier = (
+            b"id: " + token.encode() + b"\n" if isinstance(token, str) and token.isprintable() and token else b""
+        )
         return identifier + b"data: " + json + b"\n\n"
 
     def error(self, json: bytes) -> bytes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+Pairs = Iterable[tuple[str, str | bytes]] | None
 HeaderList = Iterable[tuple[bytes, bytes]]
-Metadata = tuple[tuple[str, str], ...]
 
 # Envoy strips or sets what the outside must not choose: x-forwarded-for, x-request-id and the trace context.
 TO_METADATA = frozenset(
@@ -66,7 +66,7 @@ class Headers:
         return handed_on
 
 
-def response_headers(*metadata: Iterable[tuple[str, str | bytes]] | None) -> list[tuple[bytes, bytes]]:
+def response_headers(*metadata: Pairs) -> list[tuple[bytes, bytes]]:
     """The response headers that a service's initial and trailing metadata ask for."""
     return [
         (key.encode(), value.encode() if isinstance(value, str) else value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 
 from protobuf import (
     DescEnum,
@@ -112,7 +112,7 @@ class Shape:
         return tuple(found)
 
 
-@lru_cache(maxsize=None)
+@cache
 def shape_of(desc: DescMessage) -> Shape:
     """The shape of a message; made once."""
     fields: dict[str, Field] = {}

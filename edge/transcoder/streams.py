@@ -50,7 +50,7 @@ class Streams:
             reader.close()
 
     def _failed(self, route: Route, request: Request, failure: grpc.aio.AioRpcError) -> Response:
-        code = int(failure.code().value[0])  # type: ignore[index]
+        code = int(failure.code().value[0])
         route.upstream.breaker.record(code)
         return self._caller.failed(
             route.method, request.headers, code, failure.initial_metadata(), failure.trailing_metadata()
@@ -65,7 +65,13 @@ class Streams:
                 await self._send_items(route, request, send, reader, first, asked)
 
     async def _send_items(
-        self, route: Route, request: Request, send: Send, reader: Reader, first: bytes | None, asked: list[tuple[bytes, bytes]]
+        self,
+        route: Route,
+        request: Request,
+        send: Send,
+        reader: Reader,
+        first: bytes | None,
+        asked: list[tuple[bytes, bytes]],
     ) -> None:
         form = choose(request.headers.get(b"accept"))
         await send({"type": "http.response.start", "status": 200, "headers": [*form.headers, *asked]})

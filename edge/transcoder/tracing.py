@@ -22,7 +22,7 @@ class Tracing:
     def span(self, metadata: list[tuple[str, str]], route: str) -> Any:
         """A context manager around the call; while it is open, `metadata` carries the span's own traceparent."""
         parent = next((value for key, value in metadata if key == "traceparent"), "")
-        if parent.endswith("-00") or (not parent and random.random() >= self._ratio):  # noqa: S311 - sampling only
+        if parent.endswith("-00") or (not parent and random.random() >= self._ratio):
             return _SKIPPED
         return _Traced(metadata, route, parent)
 

@@ -9,7 +9,7 @@ from edge.transcoder.body import check_encoding, check_json, read_body
 from edge.transcoder.contract import Method
 from edge.transcoder.errors import Call, Errors
 from edge.transcoder.faults import Fault
-from edge.transcoder.headers import Headers, response_headers
+from edge.transcoder.headers import Headers, Pairs, response_headers
 from edge.transcoder.request import Request
 from edge.transcoder.response import Receive, Response
 from edge.transcoder.route import Route
@@ -42,7 +42,7 @@ class Caller:
         asked = response_headers(reply.initial, reply.trailing)
         return route.encoder.response(reply.wire, headers.get(b"if-none-match") if route.safe else "", asked)
 
-    def failed(self, method: Method, headers: Headers, code: int, initial: object, trailing: object) -> Response:
+    def failed(self, method: Method, headers: Headers, code: int, initial: Pairs, trailing: Pairs) -> Response:
         """The answer to a call that ended with `code`."""
         call = Call(method.path, headers.get(b"accept-language"), bool(headers.get(b"if-match")))
         response = self.errors.of_status(code, trailing or (), call)

@@ -72,6 +72,15 @@ class Upstream:
         """
         if self.breaker.refuses():
             return _REFUSED
+        reply = await self._call(path, wire, metadata, timeout)
+        self.breaker.record(reply.code)
+        return reply
+
+    async def probe(self, path: bytes, wire: bytes, timeout: float) -> Reply:
+        """The same, past the breaker."""
+        return await self._call(path, wire, (), timeout)
+
+    async def _call(self, path: bytes, wire: bytes, metadata: Metadata, timeout: float) -> Reply:
         self._renew()
         call = self._raw.call(path, time.time() + timeout, None, None)
         try:
@@ -80,14 +89,15 @@ class Upstream:
             call.cancel("the caller went away")
             raise
         status = await call.status()
-        code = int(status.code())
-        self.breaker.record(code)
-        return Reply(code, answer or b"", await call.initial_metadata() or (), status.trailing_metadata() or ())
+        return Reply(
+            int(status.code()), answer or b"", await call.initial_metadata() or (), status.trailing_metadata() or ()
+        )
 
     def server_stream(self, path: str, wire: bytes, metadata: Metadata, timeout: float) -> Any:
         """The grpc.aio call of a server stream, over raw bytes."""
         self._renew()
-        return self._channel.unary_stream(path)(wire, metadata=metadata, timeout=timeout)
+        stream: Any = self._channel.unary_stream(path)
+        return stream(wire, metadata=metadata, timeout=timeout)
 
     def client_stream(self, path: str, wires: Any, metadata: Metadata, timeout: float) -> Any:
         """The grpc.aio call of a client stream, over raw bytes."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from protobuf import Message
-from protovalidate import Validator, Violation as Broken
+from protobuf import DescMessage, Message
+from protovalidate import Validator
+from protovalidate import Violation as Broken
 
 from edge.transcoder.faults import Violation, invalid_request
+from edge.transcoder.shape import shape_of
 
 _validator = Validator()
 
@@ -18,15 +20,12 @@ def validate(message: Message) -> None:
 
 
 def _path(message: Message, broken: Broken) -> str:
-    desc = message.desc()
+    desc: DescMessage | None = message.desc()
     parts: list[str] = []
     for element in broken.proto.field.elements if broken.proto.field else ():
         field = next((each for each in desc.fields if each.number == element.field_number), None) if desc else None
         name = field.json_name if field is not None else element.field_name
         subscript = element.subscript
         parts.append(name if subscript is None else f"{name}[{subscript.value!r}]")
-        value = field.value if field is not None else None
-        desc = getattr(value, "message", None) or getattr(value, "element", None) or getattr(value, "value", None)
-        if not hasattr(desc, "fields"):
-            desc = None
+        desc = shape_of(desc).fields[field.name].message if desc and field else None
     return ".".join(parts)

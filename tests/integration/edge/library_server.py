@@ -9,6 +9,8 @@ from typing import Any
 
 import grpc
 from edge_library import contract
+from grpc_health.v1._async import HealthServicer
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from protobuf import Message
 
 SERVICE = "kerya.library.v1.LibraryService"
@@ -28,6 +30,8 @@ class Library:
         self.token_seconds = 600.0
         self.cancelled = 0
         self._server = grpc.aio.server()
+        self.health = HealthServicer()
+        add_HealthServicer_to_server(self.health, self._server)
         self._server.add_generic_rpc_handlers((self._handlers(),))
         self.port = self._server.add_insecure_port("127.0.0.1:0")
 
@@ -57,6 +61,8 @@ class Library:
     def _handlers(self) -> grpc.GenericRpcHandler:
         handlers = {}
         for method in contract().methods:
+            if method.service != SERVICE:
+                continue
             behaviour = getattr(self, method.name)
             kind = {
                 (False, False): grpc.unary_unary_rpc_method_handler,
@@ -65,8 +71,12 @@ class Library:
                 (True, True): grpc.stream_stream_rpc_method_handler,
             }[method.client_streaming, method.server_streaming]
             parse = method.input.type.from_binary
-            wrapped = behaviour if method.client_streaming else self._noting(method.name, behaviour, method.server_streaming)
-            handlers[method.name] = kind(wrapped, request_deserializer=parse, response_serializer=lambda m: m.to_binary())
+            wrapped = (
+                behaviour if method.client_streaming else self._noting(method.name, behaviour, method.server_streaming)
+            )
+            handlers[method.name] = kind(
+                wrapped, request_deserializer=parse, response_serializer=lambda m: m.to_binary()
+            )
         return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
     def _noting(self, name: str, behaviour: Callable[..., Any], streaming: bool) -> Callable[..., Any]:
@@ -178,4 +188,6 @@ def grpc_code(number: int) -> grpc.StatusCode:
 
 
 def _pack(message: Message) -> Any:
-    return make("google.protobuf.Any", type_url=f"type.googleapis.com/{message.desc().type_name}", value=message.to_binary())
+    return make(
+        "google.protobuf.Any", type_url=f"type.googleapis.com/{message.desc().type_name}", value=message.to_binary()
+    )

@@ -13,7 +13,12 @@ from edge.transcoder.contract import Contract
 HERE = Path(__file__).parent
 PROTO = HERE.parents[2] / "proto"
 INCLUDES = [HERE, PROTO, PROTO / "third_party"]
-ALWAYS = ["kerya/contract/v1/error_reason.proto", "google/rpc/status.proto", "google/rpc/error_details.proto"]
+ALWAYS = [
+    "kerya/contract/v1/error_reason.proto",
+    "google/rpc/status.proto",
+    "google/rpc/error_details.proto",
+    "grpc/health/v1/health.proto",
+]
 
 
 @lru_cache(maxsize=1)

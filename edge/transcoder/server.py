@@ -1,0 +1,112 @@
+"""Composition: settings to a running listener, and back down in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+import orjson
+import structlog
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.http import HTTP1Settings, HTTP2Settings
+from granian.server.embed import Server
+
+from edge.portal.openapi import build
+from edge.portal.pages import portal
+from edge.transcoder.app import Transcoder
+from edge.transcoder.contract import Contract
+from edge.transcoder.ops import serve_metrics
+from edge.transcoder.readiness import Watch
+from edge.transcoder.settings import TranscoderSettings
+from edge.transcoder.upstream import Upstream, service_of
+from services.chassis.tls import Identity
+
+log = structlog.get_logger("edge.transcoder")
+
+
+async def serve(settings: TranscoderSettings) -> None:
+    """Serves until SIGTERM or SIGINT; then reports not ready, waits, closes."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    descriptors = settings.descriptors.read_bytes()
+    contract = Contract(descriptors)
+    async with AsyncExitStack() as stack:
+        upstreams = _upstreams(contract, settings, stack)
+        watch = Watch(contract, upstreams)
+        _in_background(stack, watch.run())
+        if settings.metrics_listen:
+            stack.push_async_callback(await serve_metrics(settings.metrics_listen))
+        document = orjson.dumps(build(descriptors, settings.public_url))
+        app = Transcoder(
+            contract,
+            upstreams,
+            pages=portal(watch.readiness, document),
+            max_body_bytes=settings.edge_max_body_bytes,
+            stream_seconds=settings.edge_stream_duration,
+            trace_ratio=settings.trace_ratio,
+        )
+        server = listener(app, settings)
+        serving = _in_background(stack, server.serve())
+        log.info("listening", address=settings.listen, services=sorted(upstreams))
+        await asyncio.wait({serving, asyncio.ensure_future(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        watch.readiness.draining = True
+        await asyncio.sleep(settings.transcoder_drain if stopping.is_set() else 0)
+        server.stop()  # type: ignore[no-untyped-call]
+        await serving
+
+
+def listener(app: Any, settings: TranscoderSettings) -> Server:
+    """The HTTP server, in this process and on this loop."""
+    host, _, port = settings.listen.rpartition(":")
+    identity = settings.tls_directory
+    tls: dict[str, Any] = {}
+    if settings.transcoder_tls:
+        if identity is None:
+            raise ValueError("KERYA_TRANSCODER_TLS needs KERYA_TLS_DIRECTORY")
+        tls = {
+            "ssl_cert": identity / "cert.pem",
+            "ssl_key": identity / "key.pem",
+            "ssl_ca": identity / "ca.pem",
+            "ssl_client_verify": True,
+            "ssl_protocol_min": SSLProtocols.tls13,
+        }
+    return Server(
+        app,
+        address=host,
+        port=int(port),
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.auto,
+        websockets=True,
+        backlog=1024,
+        # Envoy bounds what is under way; a second, smaller bound here would only hide it.
+        backpressure=4096,
+        http1_settings=HTTP1Settings(),
+        http2_settings=HTTP2Settings(max_concurrent_streams=1024),
+        log_enabled=False,
+        **tls,
+    )
+
+
+def _upstreams(contract: Contract, settings: TranscoderSettings, stack: AsyncExitStack) -> dict[str, Upstream]:
+    identity = Identity(settings.tls_directory) if settings.tls_directory else None
+    made: dict[str, Upstream] = {}
+    for name, target in settings.targets.items():
+        methods = [method for method in contract.methods if service_of(method) == name]
+        made[name] = Upstream(name, target, methods, identity)
+        stack.push_async_callback(made[name].close)
+    return made
+
+
+def _in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    task = asyncio.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(end)
+    return task
