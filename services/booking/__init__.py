@@ -1,0 +1,1 @@
+"""The booking service: quotes, bookings, payments, and the calendar of nights."""

@@ -1,0 +1,31 @@
+"""Periodic work, one leader each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from services.booking.usecases.expire_holds import CompleteStays, ExpireHolds
+from services.booking.usecases.prove_ledger import ProveLedger
+from services.booking.usecases.receive_webhook import ApplyProviderEvents
+from services.booking.usecases.tell_provider import SendRefunds, VoidPayments
+from services.chassis.jobs import Job
+
+
+def jobs(
+    expire_holds: ExpireHolds,
+    complete_stays: CompleteStays,
+    apply_provider_events: ApplyProviderEvents,
+    send_refunds: SendRefunds,
+    void_payments: VoidPayments,
+    prove_ledger: ProveLedger,
+) -> Sequence[Job]:
+    """The jobs of the booking service. A hold outlives its time by one period at most."""
+    return (
+        Job("expire-holds", every=timedelta(seconds=1), run=expire_holds),
+        Job("complete-stays", every=timedelta(minutes=1), run=complete_stays),
+        Job("apply-provider-events", every=timedelta(seconds=1), run=apply_provider_events),
+        Job("send-refunds", every=timedelta(seconds=1), run=send_refunds),
+        Job("void-payments", every=timedelta(seconds=2), run=void_payments),
+        Job("prove-ledger", every=timedelta(hours=1), run=prove_ledger),
+    )

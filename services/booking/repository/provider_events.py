@@ -1,0 +1,80 @@
+"""What providers reported, each event once."""
+
+from __future__ import annotations
+
+from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from services.booking.domain.money import Money
+from services.booking.domain.payment import ProviderEvent, ProviderEventKind
+from services.booking.tables import provider_event as table
+from services.chassis.database import ReadConnection, WriteConnection
+
+# An event that cannot be applied is tried this often, then left for a person to look at.
+MOST_ATTEMPTS = 20
+
+
+async def keep(tx: WriteConnection, event: ProviderEvent) -> bool:
+    """Keeps an event; False where it was kept before."""
+    statement = (
+        insert(table)
+        .values(
+            event_id=event.event_id,
+            type=event.type,
+            kind=event.kind,
+            payment_id=event.payment_id,
+            refund_id=event.refund_id,
+            intent_id=event.intent_id,
+            amount_minor=event.amount and event.amount.minor,
+            currency=event.amount and event.amount.currency,
+        )
+        .on_conflict_do_nothing()
+        .returning(table.c.event_id)
+    )
+    return (await tx.execute(statement)).first() is not None
+
+
+async def pending(conn: ReadConnection, most: int) -> list[str]:
+    """Ids of events that had no effect yet, the oldest first."""
+    statement = (
+        select(table.c.event_id)
+        .where(table.c.applied_at.is_(None), table.c.attempts < MOST_ATTEMPTS)
+        .order_by(table.c.received_at)
+        .limit(most)
+    )
+    return list((await conn.execute(statement)).scalars())
+
+
+async def lock_pending(tx: WriteConnection, event_id: str) -> ProviderEvent | None:
+    """The event, kept from others; None where it had its effect, or somebody else works on it."""
+    statement = (
+        select(table)
+        .where(table.c.event_id == event_id, table.c.applied_at.is_(None))
+        .with_for_update(skip_locked=True)
+    )
+    row = (await tx.execute(statement)).mappings().first()
+    return None if row is None else _event(row)
+
+
+async def mark_applied(tx: WriteConnection, event_id: str, problem: str = "") -> None:
+    """The event has had its effect; `problem` says why it had none, where somebody should look."""
+    await tx.execute(update(table).where(table.c.event_id == event_id).values(applied_at=func.now(), problem=problem))
+
+
+async def mark_failed(tx: WriteConnection, event_id: str, problem: str) -> None:
+    """The event could not be applied this time."""
+    changed = {"attempts": table.c.attempts + 1, "problem": problem}
+    await tx.execute(update(table).where(table.c.event_id == event_id).values(changed))
+
+
+def _event(row: RowMapping) -> ProviderEvent:
+    minor = row["amount_minor"]
+    return ProviderEvent(
+        event_id=row["event_id"],
+        type=row["type"],
+        kind=ProviderEventKind(row["kind"]),
+        payment_id=row["payment_id"],
+        refund_id=row["refund_id"],
+        intent_id=row["intent_id"],
+        amount=None if minor is None else Money(minor, row["currency"]),
+    )

@@ -1,0 +1,93 @@
+"""Booking: the nights are held first, then the payment is opened, so that nobody pays for nights somebody else has.
+
+The provider is called between two transactions, never inside one. Wherever the process dies, the same call under the
+same idempotency key goes on from there: the booking's id is the call's intention, and the payment's id, kept with the
+hold, is the provider's idempotency key. If nobody calls again, the hold expires and the payment is voided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from services.booking.domain.booking import Booking, State, hold
+from services.booking.domain.errors import OwnProperty, TooManyHolds
+from services.booking.domain.events import BookingHeld, NightsTaken
+from services.booking.domain.money import Money
+from services.booking.domain.payment import Payment
+from services.booking.domain.quote import Quote, read
+from services.booking.domain.terms import local_date
+from services.booking.ports import PaymentProvider
+from services.booking.repository import bookings, nights
+from services.booking.repository.payments import Payments
+from services.booking.usecases.free_nights import refusal_of
+from services.booking.usecases.view import BookingView, view
+from services.chassis.database import Database, WriteConnection
+from services.chassis.ids import intended_id, new_id
+from services.chassis.metrics import counter
+from services.chassis.outbox import Outbox
+
+HELD = counter("bookings_held", "Bookings whose nights were held.")
+REFUSED = counter("bookings_refused", "Bookings refused because somebody had a night.")
+
+
+@dataclass(frozen=True)
+class CreateBooking:
+    """Books a quote for a client. A hold lasts for `hold_lifetime`; a client has at most `max_holds` at once."""
+
+    database: Database
+    payments: Payments
+    provider: PaymentProvider
+    outbox: Outbox
+    key: bytes
+    hold_lifetime: timedelta
+    max_holds: int
+
+    async def __call__(self, client_id: UUID, quote_token: str, message: str) -> BookingView:
+        """The held booking with its open payment."""
+        booking = await self._hold(client_id, read(quote_token, self.key), message)
+        return await self._open_payment(booking)
+
+    async def _hold(self, client_id: UUID, quote: Quote, message: str) -> Booking:
+        async with self.database.write() as tx:
+            at = await bookings.now(tx)
+            booking = hold(intended_id(), new_id(), client_id, quote, message, at, self.hold_lifetime)
+            if not await bookings.add(tx, booking):
+                # An earlier attempt of this call got so far; what it promised stands, also past the quote's time.
+                return await bookings.get_known(tx, booking.booking_id)
+            quote.require_live(at)
+            await self._require_welcome(tx, booking)
+            taking = await nights.hold(tx, booking)
+            if taking is None:
+                REFUSED.inc()
+                today = local_date(at, quote.time_zone)
+                raise await refusal_of(tx, booking.property_id, booking.stay, today, booking.booking_id)
+            await self.payments.add(tx, _payment(booking))
+            await self.outbox.add(tx, BookingHeld(booking), NightsTaken(taking))
+        HELD.inc()
+        return booking
+
+    async def _require_welcome(self, tx: WriteConnection, booking: Booking) -> None:
+        if booking.client_id == booking.host_id:
+            raise OwnProperty(property_id=booking.property_id)
+        # The new booking is counted, too.
+        if await bookings.count_holds(tx, booking.client_id) > self.max_holds:
+            raise TooManyHolds(max_holds=self.max_holds)
+
+    async def _open_payment(self, booking: Booking) -> BookingView:
+        async with self.database.write() as tx:
+            [found] = await view(tx, self.payments, [booking])
+        if booking.state is not State.HELD or found.payment.intent_id:
+            return found
+        intent = await self.provider.open(found.payment)
+        async with self.database.write() as tx:
+            await self.payments.set_intent(tx, booking.payment_id, intent.intent_id, intent.client_secret)
+            # Read again: the money may have come before this answer, or the hold may have ended.
+            [found] = await view(tx, self.payments, [await bookings.get_known(tx, booking.booking_id)])
+        return found
+
+
+def _payment(booking: Booking) -> Payment:
+    zero = Money(0, booking.total.currency)
+    return Payment(booking.payment_id, booking.booking_id, booking.total, refunding=zero, refunded=zero)
