@@ -1,0 +1,1 @@
+"""The Envoy configuration, built from the contract and the topology: `python -m edge.envoy`."""
