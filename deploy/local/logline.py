@@ -27,7 +27,7 @@ _ALIASES: Mapping[str, str] = {
 # "[INF] …" of NATS, "FATAL:  …" of PostgreSQL, "[warning]" of Envoy before its log is set up, "WARNING - …" of Python.
 _WORD = re.compile(r"\b(" + "|".join((*LEVELS, *_ALIASES)) + r")\b", re.IGNORECASE)
 _SEARCHED = 80
-_REDIS = re.compile(r"^\d+:[A-Z] ")
+_REDIS = re.compile(r"^\d+:([A-Z]|signal-handler) ")
 _HIDDEN = frozenset(
     {"message", "@timestamp", "log.level", "ecs.version", "service.name", "event.dataset", "log.logger"}
 )

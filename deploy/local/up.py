@@ -129,19 +129,26 @@ async def _run(
 
 
 def _announce(console: Console, settings: Settings, statuses: list[Status], seconds: float) -> None:
-    edge, tools = settings.topology.edge, settings.topology.tools
-    console.table(
-        statuses,
-        {
-            "API": settings.public_url,
-            "reference": f"{settings.public_url}/docs",
-            "health": f"{settings.public_url}/status",
-            "sandbox": f"http://127.0.0.1:{tools.sandbox}",
-            "Envoy admin": f"http://127.0.0.1:{edge.admin}",
-            "try": f"curl --cacert {_shown(settings)}/ca.pem {settings.public_url}/v1/properties:search",
-        },
-    )
-    console.note(f"kerya is ready in {seconds:.1f} s — {settings.public_url}", ready=True, seconds=round(seconds, 2))
+    """The table, where to go from here, and the line everybody waits for."""
+    names = {status.name for status in statuses}
+    console.table(statuses, _links(settings, names))
+    where = f" — {settings.public_url}" if "envoy" in names else ""
+    console.note(f"kerya is ready in {seconds:.1f} s{where}", ready=True, seconds=round(seconds, 2))
+
+
+def _links(settings: Settings, names: set[str]) -> dict[str, str]:
+    url, ports = settings.public_url, settings.topology
+    sandbox = {"sandbox": f"http://127.0.0.1:{ports.tools.sandbox}"} if "sandbox" in names else {}
+    if "envoy" not in names:
+        return sandbox
+    return {
+        "API": url,
+        "reference": f"{url}/docs",
+        "health": f"{url}/status",
+        **sandbox,
+        "Envoy admin": f"http://127.0.0.1:{ports.edge.admin}",
+        "try": f"curl --cacert {_shown(settings)}/ca.pem {url}/v1/properties:search",
+    }
 
 
 def _shown(settings: Settings) -> str:

@@ -74,7 +74,7 @@ async def start(cluster: Cluster, *, sink: Sink | None = None) -> Running:
         env=_environment(),
         account=account,
         stop_signal=signal.SIGINT,
-        sink=sink,
+        sink=_without_probes(sink),
     )
     await until_ready(running, lambda: _answers(cluster))
     async with stopped_on_failure(running):
@@ -151,6 +151,14 @@ async def _initialise(cluster: Cluster, programs: Path, data: Path, account: Acc
     finally:
         password.unlink()
     partial.rename(data)
+
+
+def _without_probes(sink: Sink | None) -> Sink | None:
+    """Whoever asks too early is told so, and the log says so too: our own readiness probe need not be read about."""
+    early = ("system is starting up", "not yet accepting connections", "Consistent recovery state has not been")
+    if sink is None:
+        return None
+    return lambda text: None if any(words in text for words in early) else sink(text)
 
 
 def _environment() -> dict[str, str]:
