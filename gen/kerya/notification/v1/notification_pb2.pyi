@@ -78,6 +78,12 @@ class Notification(_message.Message):
         """To the client: the hold ended before it was paid."""
         PAYMENT_REFUNDED: Notification._Kind.ValueType  # 8
         """To both: money went back to the client."""
+        EMAIL_CHANGE: Notification._Kind.ValueType  # 9
+        """The link that proves a new e-mail address, sent to that address. Always sent, whatever the preferences."""
+        ACCOUNT_EXISTS: Notification._Kind.ValueType  # 10
+        """Somebody registered with the user's address. Always sent, whatever the preferences."""
+        SESSION_COMPROMISED: Notification._Kind.ValueType  # 11
+        """A session was ended because its token was used twice. Always sent, whatever the preferences."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """What the user is told."""
@@ -100,6 +106,12 @@ class Notification(_message.Message):
     """To the client: the hold ended before it was paid."""
     PAYMENT_REFUNDED: Notification.Kind.ValueType  # 8
     """To both: money went back to the client."""
+    EMAIL_CHANGE: Notification.Kind.ValueType  # 9
+    """The link that proves a new e-mail address, sent to that address. Always sent, whatever the preferences."""
+    ACCOUNT_EXISTS: Notification.Kind.ValueType  # 10
+    """Somebody registered with the user's address. Always sent, whatever the preferences."""
+    SESSION_COMPROMISED: Notification.Kind.ValueType  # 11
+    """A session was ended because its token was used twice. Always sent, whatever the preferences."""
 
     NOTIFICATION_ID_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
@@ -289,7 +301,7 @@ class NotificationPreferences(_message.Message):
 
     @_typing.final
     class Channels(_message.Message):
-        """The channels of one topic."""
+        """The channels of one topic. In an update, those that are absent stay as they are."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -305,15 +317,26 @@ class NotificationPreferences(_message.Message):
         def __init__(
             self,
             *,
-            email: _builtins.bool = ...,
-            push: _builtins.bool = ...,
-            sms: _builtins.bool = ...,
+            email: _builtins.bool | None = ...,
+            push: _builtins.bool | None = ...,
+            sms: _builtins.bool | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "_push", b"_push", "_sms", b"_sms", "email", b"email", "push", b"push", "sms", b"sms"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "push", b"push", "sms", b"sms"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "_push", b"_push", "_sms", b"_sms", "email", b"email", "push", b"push", "sms", b"sms"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
+        _WhichOneofReturnType__email: _TypeAlias = _typing.Literal["email"]  # noqa: Y015
+        _WhichOneofArgType__email: _TypeAlias = _typing.Literal["_email", b"_email"]  # noqa: Y015
+        _WhichOneofReturnType__push: _TypeAlias = _typing.Literal["push"]  # noqa: Y015
+        _WhichOneofArgType__push: _TypeAlias = _typing.Literal["_push", b"_push"]  # noqa: Y015
+        _WhichOneofReturnType__sms: _TypeAlias = _typing.Literal["sms"]  # noqa: Y015
+        _WhichOneofArgType__sms: _TypeAlias = _typing.Literal["_sms", b"_sms"]  # noqa: Y015
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__email) -> _WhichOneofReturnType__email | None: ...
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__push) -> _WhichOneofReturnType__push | None: ...
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__sms) -> _WhichOneofReturnType__sms | None: ...
 
     USER_ID_FIELD_NUMBER: _builtins.int
     BOOKINGS_FIELD_NUMBER: _builtins.int

@@ -191,6 +191,24 @@ class Notification(Message[_NotificationFields]):
                 ```proto
                 PAYMENT_REFUNDED = 8
                 ```
+            EMAIL_CHANGE:
+                The link that proves a new e-mail address, sent to that address. Always sent, whatever the preferences.
+
+                ```proto
+                EMAIL_CHANGE = 9
+                ```
+            ACCOUNT_EXISTS:
+                Somebody registered with the user's address. Always sent, whatever the preferences.
+
+                ```proto
+                ACCOUNT_EXISTS = 10
+                ```
+            SESSION_COMPROMISED:
+                A session was ended because its token was used twice. Always sent, whatever the preferences.
+
+                ```proto
+                SESSION_COMPROMISED = 11
+                ```
         """
 
         UNSPECIFIED = 0
@@ -202,6 +220,9 @@ class Notification(Message[_NotificationFields]):
         BOOKING_CANCELLED = 6
         BOOKING_EXPIRED = 7
         PAYMENT_REFUNDED = 8
+        EMAIL_CHANGE = 9
+        ACCOUNT_EXISTS = 10
+        SESSION_COMPROMISED = 11
 
 _DeliveryFields: TypeAlias = Literal["delivery_id", "channel", "state", "failure", "attempt_count", "update_time"]
 
@@ -476,7 +497,7 @@ class NotificationPreferences(Message[_NotificationPreferencesFields]):
 
     class Channels(Message[_ChannelsFields]):
         """
-        The channels of one topic.
+        The channels of one topic. In an update, those that are absent stay as they are.
 
         ```proto
         message kerya.notification.v1.NotificationPreferences.Channels
@@ -487,19 +508,19 @@ class NotificationPreferences(Message[_NotificationPreferencesFields]):
                 E-mail. On unless the user switched it off.
 
                 ```proto
-                bool email = 1;
+                optional bool email = 1;
                 ```
             push:
                 Push to registered devices. On unless the user switched it off.
 
                 ```proto
-                bool push = 2;
+                optional bool push = 2;
                 ```
             sms:
                 Text messages. Off unless the user switched them on.
 
                 ```proto
-                bool sms = 3;
+                optional bool sms = 3;
                 ```
         """
 
@@ -510,9 +531,9 @@ class NotificationPreferences(Message[_NotificationPreferencesFields]):
             def __init__(
                 self,
                 *,
-                email: bool = False,
-                push: bool = False,
-                sms: bool = False,
+                email: bool | None = None,
+                push: bool | None = None,
+                sms: bool | None = None,
             ) -> None:
                 pass
 
@@ -666,7 +687,7 @@ class Channel(Enum):
 
 
 _DESC = file_desc(
-    b'\n(kerya/notification/v1/notification.proto\x12\x15kerya.notification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a kerya/contract/v1/contract.proto"\x8c\x06\n\x0cNotification\x12^\n\x0fnotification_id\x18\x01 \x01(\tR\x0enotificationIdB5\xe2A\x01\x03\xbaH.r,2*^notification_[0-7][0-9a-hjkmnp-tv-z]{25}$\x12F\n\x07user_id\x18\x02 \x01(\tR\x06userIdB-\xe2A\x01\x03\xbaH&r$2"^user_[0-7][0-9a-hjkmnp-tv-z]{25}$\x12B\n\x04kind\x18\x03 \x01(\x0e2(.kerya.notification.v1.Notification.KindR\x04kindB\x04\xe2A\x01\x03\x12\x1a\n\x05title\x18\x04 \x01(\tR\x05titleB\x04\xe2A\x01\x03\x12\x18\n\x04body\x18\x05 \x01(\tR\x04bodyB\x04\xe2A\x01\x03\x12#\n\nbooking_id\x18\x06 \x01(\tR\tbookingIdB\x04\xe2A\x01\x03\x12%\n\x0bproperty_id\x18\x07 \x01(\tR\npropertyIdB\x04\xe2A\x01\x03\x12A\n\x0bcreate_time\x18\x08 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTimeB\x04\xe2A\x01\x03\x12=\n\tread_time\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\x08readTimeB\x04\xe2A\x01\x03\x12E\n\ndeliveries\x18\n \x03(\x0b2\x1f.kerya.notification.v1.DeliveryR\ndeliveriesB\x04\xe2A\x01\x03"\xc4\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0b\n\x07WELCOME\x10\x01\x12\x16\n\x12EMAIL_VERIFICATION\x10\x02\x12\x12\n\x0ePASSWORD_RESET\x10\x03\x12\x15\n\x11BOOKING_CONFIRMED\x10\x04\x12\x14\n\x10BOOKING_RECEIVED\x10\x05\x12\x15\n\x11BOOKING_CANCELLED\x10\x06\x12\x13\n\x0fBOOKING_EXPIRED\x10\x07\x12\x14\n\x10PAYMENT_REFUNDED\x10\x08"\x9e\x05\n\x08Delivery\x12R\n\x0bdelivery_id\x18\x01 \x01(\tR\ndeliveryIdB1\xe2A\x01\x03\xbaH*r(2&^delivery_[0-7][0-9a-hjkmnp-tv-z]{25}$\x12>\n\x07channel\x18\x02 \x01(\x0e2\x1e.kerya.notification.v1.ChannelR\x07channelB\x04\xe2A\x01\x03\x12A\n\x05state\x18\x03 \x01(\x0e2%.kerya.notification.v1.Delivery.StateR\x05stateB\x04\xe2A\x01\x03\x12G\n\x07failure\x18\x04 \x01(\x0e2\'.kerya.notification.v1.Delivery.FailureR\x07failureB\x04\xe2A\x01\x03\x12)\n\rattempt_count\x18\x05 \x01(\x05R\x0cattemptCountB\x04\xe2A\x01\x03\x12A\n\x0bupdate_time\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\nupdateTimeB\x04\xe2A\x01\x03"\\\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\n\n\x06QUEUED\x10\x01\x12\x0b\n\x07SENDING\x10\x02\x12\x08\n\x04SENT\x10\x03\x12\r\n\tDELIVERED\x10\x04\x12\n\n\x06FAILED\x10\x05"\xa5\x01\n\x07Failure\x12\x17\n\x13FAILURE_UNSPECIFIED\x10\x00\x12\x18\n\x14PROVIDER_UNAVAILABLE\x10\x01\x12\x14\n\x10PROVIDER_REFUSED\x10\x02\x12\x16\n\x12CONTENT_INCOMPLETE\x10\x03\x12\x19\n\x15RECIPIENT_UNREACHABLE\x10\x04\x12\x0b\n\x07BOUNCED\x10\x05\x12\x11\n\rCONTENT_STALE\x10\x06"\xf2\x04\n\x17NotificationPreferences\x12\x1d\n\x07user_id\x18\x01 \x01(\tR\x06userIdB\x04\xe2A\x01\x03\x12Y\n\x08bookings\x18\x02 \x01(\x0b27.kerya.notification.v1.NotificationPreferences.ChannelsR\x08bookingsB\x04\xe2A\x01\x01\x12Y\n\x08payments\x18\x03 \x01(\x0b27.kerya.notification.v1.NotificationPreferences.ChannelsR\x08paymentsB\x04\xe2A\x01\x01\x12Y\n\x08messages\x18\x04 \x01(\x0b27.kerya.notification.v1.NotificationPreferences.ChannelsR\x08messagesB\x04\xe2A\x01\x01\x12W\n\x07reviews\x18\x05 \x01(\x0b27.kerya.notification.v1.NotificationPreferences.ChannelsR\x07reviewsB\x04\xe2A\x01\x01\x12S\n\x05posts\x18\x06 \x01(\x0b27.kerya.notification.v1.NotificationPreferences.ChannelsR\x05postsB\x04\xe2A\x01\x01\x12\x1f\n\x04etag\x18\x07 \x01(\tR\x04etagB\x0b\xe2A\x01\x01\xbaH\x04r\x02\x18@\x1aX\n\x08Channels\x12\x1a\n\x05email\x18\x01 \x01(\x08R\x05emailB\x04\xe2A\x01\x01\x12\x18\n\x04push\x18\x02 \x01(\x08R\x04pushB\x04\xe2A\x01\x01\x12\x16\n\x03sms\x18\x03 \x01(\x08R\x03smsB\x04\xe2A\x01\x01"\xf4\x02\n\x06Device\x12L\n\tdevice_id\x18\x01 \x01(\tR\x08deviceIdB/\xe2A\x01\x03\xbaH(r&2$^device_[0-7][0-9a-hjkmnp-tv-z]{25}$\x12\x1d\n\x07user_id\x18\x02 \x01(\tR\x06userIdB\x04\xe2A\x01\x03\x12H\n\x08platform\x18\x03 \x01(\x0e2&.kerya.notification.v1.Device.PlatformR\x08platformB\x04\xe2A\x01\x02\x12+\n\x0cdisplay_name\x18\x04 \x01(\tR\x0bdisplayNameB\x08\xe2A\x01\x01\x88\xb5\x18\x01\x12A\n\x0bcreate_time\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTimeB\x04\xe2A\x01\x03"C\n\x08Platform\x12\x18\n\x14PLATFORM_UNSPECIFIED\x10\x00\x12\x0b\n\x07ANDROID\x10\x01\x12\x07\n\x03IOS\x10\x02\x12\x07\n\x03WEB\x10\x03*@\n\x07Channel\x12\x17\n\x13CHANNEL_UNSPECIFIED\x10\x00\x12\t\n\x05EMAIL\x10\x01\x12\x08\n\x04PUSH\x10\x02\x12\x07\n\x03SMS\x10\x03b\x06proto3',
+    b'\n(kerya/notification/v1/notification.proto\x12\x15kerya.notification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a kerya/contract/v1/contract.proto"\xcb\x06\n\x0cNotification\x12^\n\x0fnotification_id\x18\x01 \x01(\tR\x0enotificationIdB5\xe2A\x01\x03\xbaH.r,2*^notification_[0-7][0-9a-hjkmnp-tv-z]{25}$\x12F\n\x07user_id\x18\x02 \x01(\tR\x06userIdB-\xe2A\x01\x03\xbaH&r$2"^user_[0-7][0-9a-hjkmnp-tv-z]{25}$\x12B\n\x04kind\x18\x03 \x01(\x0e2(.kerya.notification.v1.Notification.KindR\x04kindB\x04\xe2A\x01\x03\x12\x1a\n\x05title\x18\x04 \x01(\tR\x05titleB\x04\xe2A\x01\x03\x12\x18\n\x04body\x18\x05 \x01(\tR\x04bodyB\x04\xe2A\x01\x03\x12#\n\nbooking_id\x18\x06 \x01(\tR\tbookingIdB\x04\xe2A\x01\x03\x12%\n\x0bproperty_id\x18\x07 \x01(\tR\npropertyIdB\x04\xe2A\x01\x03\x12A\n\x0bcreate_time\x18\x08 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTimeB\x04\xe2A\x01\x03\x12=\n\tread_time\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\x08readTimeB\x04\xe2A\x01\x03\x12E\n\ndeliveries\x18\n \x03(\x0b2\x1f.kerya.notification.v1.DeliveryR\ndeliveriesB\x04\xe2A\x01\x03"\x83\x02\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0b\n\x07WELCOME\x10\x01\x12\x16\n\x12EMAIL_VERIFICATION\x10\x02\x12\x12\n\x0ePASSWORD_RESET\x10\x03\x12\x15\n\x11BOOKING_CONFIRMED\x10\x04\x12\x14\n\x10BOOKING_RECEIVED\x10\x05\x12\x15\n\x11BOOKING_CANCELLED\x10\x06\x12\x13\n\x0fBOOKING_EXPIRED\x10\x07\x12\x14\n\x10PAYMENT_REFUNDED\x10\x08\x12\x10\n\x0cEMAIL_CHANGE\x10\t\x12\x12\n\x0eACCOUNT_EXISTS\x10\n\x12\x17\n\x13SESSION_COMPROMISED\x10\x0b"\x9e\x05\n\x08Delivery\x12R\n\x0bdelivery_id\x18\x01 \x01(\tR\ndeliveryIdB1\xe2A\x01\x03\xbaH*r(2&^delivery_[0-7][0-9a-hjkmnp-tv-z]{25}$\x12>\n\x07channel\x18\x02 \x01(\x0e2\x1e.kerya.notification.v1.ChannelR\x07channelB\x04\xe2A\x01\x03\x12A\n\x05state\x18\x03 \x01(\x0e2%.kerya.notification.v1.Delivery.StateR\x05stateB\x04\xe2A\x01\x03\x12G\n\x07failure\x18\x04 \x01(\x0e2\'.kerya.notification.v1.Delivery.FailureR\x07failureB\x04\xe2A\x01\x03\x12)\n\rattempt_count\x18\x05 \x01(\x05R\x0cattemptCountB\x04\xe2A\x01\x03\x12A\n\x0bupdate_time\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\nupdateTimeB\x04\xe2A\x01\x03"\\\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\n\n\x06QUEUED\x10\x01\x12\x0b\n\x07SENDING\x10\x02\x12\x08\n\x04SENT\x10\x03\x12\r\n\tDELIVERED\x10\x04\x12\n\n\x06FAILED\x10\x05"\xa5\x01\n\x07Failure\x12\x17\n\x13FAILURE_UNSPECIFIED\x10\x00\x12\x18\n\x14PROVIDER_UNAVAILABLE\x10\x01\x12\x14\n\x10PROVIDER_REFUSED\x10\x02\x12\x16\n\x12CONTENT_INCOMPLETE\x10\x03\x12\x19\n\x15RECIPIENT_UNREACHABLE\x10\x04\x12\x0b\n\x07BOUNCED\x10\x05\x12\x11\n\rCONTENT_STALE\x10\x06"\x9d\x05\n\x17NotificationPreferences\x12\x1d\n\x07user_id\x18\x01 \x01(\tR\x06userIdB\x04\xe2A\x01\x03\x12Y\n\x08bookings\x18\x02 \x01(\x0b27.kerya.notification.v1.NotificationPreferences.ChannelsR\x08bookingsB\x04\xe2A\x01\x01\x12Y\n\x08payments\x18\x03 \x01(\x0b27.kerya.notification.v1.NotificationPreferences.ChannelsR\x08paymentsB\x04\xe2A\x01\x01\x12Y\n\x08messages\x18\x04 \x01(\x0b27.kerya.notification.v1.NotificationPreferences.ChannelsR\x08messagesB\x04\xe2A\x01\x01\x12W\n\x07reviews\x18\x05 \x01(\x0b27.kerya.notification.v1.NotificationPreferences.ChannelsR\x07reviewsB\x04\xe2A\x01\x01\x12S\n\x05posts\x18\x06 \x01(\x0b27.kerya.notification.v1.NotificationPreferences.ChannelsR\x05postsB\x04\xe2A\x01\x01\x12\x1f\n\x04etag\x18\x07 \x01(\tR\x04etagB\x0b\xe2A\x01\x01\xbaH\x04r\x02\x18@\x1a\x82\x01\n\x08Channels\x12\x1f\n\x05email\x18\x01 \x01(\x08H\x00R\x05emailB\x04\xe2A\x01\x01\x88\x01\x01\x12\x1d\n\x04push\x18\x02 \x01(\x08H\x01R\x04pushB\x04\xe2A\x01\x01\x88\x01\x01\x12\x1b\n\x03sms\x18\x03 \x01(\x08H\x02R\x03smsB\x04\xe2A\x01\x01\x88\x01\x01B\x08\n\x06_emailB\x07\n\x05_pushB\x06\n\x04_sms"\xf4\x02\n\x06Device\x12L\n\tdevice_id\x18\x01 \x01(\tR\x08deviceIdB/\xe2A\x01\x03\xbaH(r&2$^device_[0-7][0-9a-hjkmnp-tv-z]{25}$\x12\x1d\n\x07user_id\x18\x02 \x01(\tR\x06userIdB\x04\xe2A\x01\x03\x12H\n\x08platform\x18\x03 \x01(\x0e2&.kerya.notification.v1.Device.PlatformR\x08platformB\x04\xe2A\x01\x02\x12+\n\x0cdisplay_name\x18\x04 \x01(\tR\x0bdisplayNameB\x08\xe2A\x01\x01\x88\xb5\x18\x01\x12A\n\x0bcreate_time\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTimeB\x04\xe2A\x01\x03"C\n\x08Platform\x12\x18\n\x14PLATFORM_UNSPECIFIED\x10\x00\x12\x0b\n\x07ANDROID\x10\x01\x12\x07\n\x03IOS\x10\x02\x12\x07\n\x03WEB\x10\x03*@\n\x07Channel\x12\x17\n\x13CHANNEL_UNSPECIFIED\x10\x00\x12\t\n\x05EMAIL\x10\x01\x12\x08\n\x04PUSH\x10\x02\x12\x07\n\x03SMS\x10\x03b\x06proto3',
     [
         validate_pb.desc(),
         field_behavior_pb.desc(),

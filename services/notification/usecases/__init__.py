@@ -1,0 +1,1 @@
+"""One intention each, one transaction in one visible place."""
