@@ -1,4 +1,4 @@
-"""Consumers: events of the contract to handlers, each event with one effect, and a way out for those that cannot have it."""
+"""Consumers: events to handlers, each with one effect, and a way out for those that cannot have it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nats.js import api
 from opentelemetry.trace import SpanKind
 
 from services.chassis import deadletter, telemetry
-from services.chassis.cloudevent import Envelope, open_envelope
+from services.chassis.cloudevent import open_envelope
 from services.chassis.contract import Contract
 from services.chassis.delivery import AlreadyHandled, Delivery, Reject
 from services.chassis.feed import Feed
@@ -184,33 +184,39 @@ class StreamConsumer:
         except (ValueError, KeyError, DecodeError) as error:
             await self._terminate(message, f"undecodable: {error}", "undecodable")
             return
+        delivery = Delivery(
+            envelope.id, message.subject, envelope.occurred_at, message.metadata.num_delivered, self.name
+        )
         try:
+            # The lane is left before the bus is answered: after an outage each answer may take its whole timeout.
             async with self._lanes[crc32(envelope.subject.encode()) % len(self._lanes)]:
-                await self._attempt(message, envelope, event, handler)
+                failure = await self._attempt(message, event, handler, delivery)
+            await self._answer(message, delivery, failure)
         except asyncio.CancelledError:
             with suppress(nats.errors.Error):
                 await message.nak()
             raise
 
-    async def _attempt(self, message: Msg, envelope: Envelope, event: Message, handler: Handler) -> None:
-        attempt = message.metadata.num_delivered
-        delivery = Delivery(envelope.id, message.subject, envelope.occurred_at, attempt, self.name)
-        with telemetry.span_under(
-            message.headers or {}, f"process {message.subject}", SpanKind.CONSUMER, self._about(delivery)
-        ):
+    async def _attempt(self, message: Msg, event: Message, handler: Handler, delivery: Delivery) -> Exception | None:
+        name = f"process {message.subject}"
+        with telemetry.span_under(message.headers or {}, name, SpanKind.CONSUMER, self._about(delivery)):
             try:
                 await handler(event, delivery)
-            except AlreadyHandled:
-                await self._acknowledge(message, "repeated")
-            except Reject as error:
-                await self._terminate(message, error.reason, "rejected")
             except Exception as error:  # noqa: BLE001 whatever a handler raises: the event is not lost, and stops nobody
-                await self._retry(message, delivery, error)
-            else:
+                return error
+        LAG.labels(self.name, message.subject).observe((datetime.now(UTC) - delivery.occurred_at).total_seconds())
+        return None
+
+    async def _answer(self, message: Msg, delivery: Delivery, failure: Exception | None) -> None:
+        match failure:
+            case None:
                 await self._acknowledge(message, "done")
-                LAG.labels(self.name, message.subject).observe(
-                    (datetime.now(UTC) - envelope.occurred_at).total_seconds()
-                )
+            case AlreadyHandled():
+                await self._acknowledge(message, "repeated")
+            case Reject():
+                await self._terminate(message, failure.reason, "rejected")
+            case _:
+                await self._retry(message, delivery, failure)
 
     def _about(self, delivery: Delivery) -> dict[str, str]:
         return {
