@@ -16,11 +16,12 @@ from edge.transcoder.errors import Errors
 from edge.transcoder.faults import Fault
 from edge.transcoder.request import Request
 from edge.transcoder.response import Receive, Response, Scope, Send
-from edge.transcoder.route import Route, build_routes, not_found
-from edge.transcoder.streams import Streams
+from edge.transcoder.route import Route, build_bidi_routes, build_routes, not_found
+from edge.transcoder.streams import StreamBroken, Streams
 from edge.transcoder.tracing import Tracing
 from edge.transcoder.unary import Caller
 from edge.transcoder.upstream import Upstream, service_of
+from edge.transcoder.websocket import Sockets, socket_binding
 
 Page = Callable[[Request], Awaitable[Response]]
 
@@ -47,17 +48,25 @@ class Transcoder:
         caller = Caller(self._errors, self.api_keys, Tracing(trace_ratio), max_body_bytes)
         self._caller = caller
         self._streams = Streams(caller, stream_seconds)
+        bidi = build_bidi_routes(contract, upstreams, socket_binding)
+        self._sockets = Sockets(self._routes, bidi, caller, self._errors, stream_seconds)
+        self.under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one ASGI connection."""
-        if scope["type"] != "http":
-            return
-        request = Request(scope, receive)
+        self.under_way += 1
+        try:
+            if scope["type"] == "http":
+                await self._http(Request(scope, receive), send)
+            elif scope["type"] == "websocket":
+                await self._sockets.serve(scope, receive, send)
+        finally:
+            self.under_way -= 1
+
+    async def _http(self, request: Request, send: Send) -> None:
         try:
             response = await self._answer(request, send)
-        except ClientGone:
-            return
-        except asyncio.CancelledError:
+        except (ClientGone, asyncio.CancelledError):
             # The caller went away, and nobody waits for an answer.
             return
         if response is not None:
@@ -98,7 +107,7 @@ class Transcoder:
         except ExchangeFailed as refused:
             reply = refused.reply
             return self._caller.failed(route.method, request.headers, reply.code, reply.initial, reply.trailing)
-        except (ClientGone, asyncio.CancelledError):
+        except (ClientGone, StreamBroken):
             raise
         except Exception:
             error_id = uuid.uuid4().hex[:12]

@@ -22,6 +22,9 @@ _PRIMITIVE = {Kind.STRING, Kind.BOOL, Kind.NUMBER, Kind.BYTES, Kind.ENUM}
 _STEERING = {"etag", "request_id"}
 
 
+_ABSENT: Any = object()
+
+
 class Binding:
     """The plan of one http binding, made at start; raises ContractFault where the binding breaks the rules."""
 
@@ -62,7 +65,7 @@ class Binding:
 
     def message(self, segments: Sequence[str], query: str, body: bytes, content_type: str = "") -> Message:
         """The request message. Raises Fault naming everything that is wrong with it."""
-        value = read_json(body) if body and not self.raw_body else None
+        value = read_json(body) if body and not self.raw_body else _ABSENT
         tree = self._raw_tree(body, content_type) if self.raw_body else self._body_tree(value)
         for capture in self._captures:
             capture.put(segments, tree)
@@ -81,13 +84,15 @@ class Binding:
             yield self._decode(value)
 
     def _body_tree(self, value: Any) -> dict[str, Any]:
-        if self._whole and value is not None:
+        if value is _ABSENT:
+            return {}
+        if self._whole:
             check(self._shape, value)
             return dict(value)
-        if self._body_field is not None and value is not None:
+        if self._body_field is not None:
             check_field(self._body_field, value)
             return {self._body_field.json_name: value}
-        if value:
+        if value != {}:
             raise body_malformed("this method takes none")
         return {}
 
@@ -96,7 +101,8 @@ class Binding:
         if mask.json_name in tree or mask.name in tree:
             return
         shape = self._shape if self._body_field is None else self._body_field.shape
-        bound = {each.proto_path[0] for each in self._captures} if self._whole else set()
+        depth = 0 if self._body_field is None else 1
+        bound = {each.proto_path[depth] for each in self._captures if len(each.proto_path) > depth}
         names = dict.fromkeys(shape.fields[key].name for key in body)
         tree[mask.json_name] = ",".join(_camel(name) for name in names if name not in bound | _STEERING)
 

@@ -54,6 +54,10 @@ class Headers:
         value = self._values.get(name)
         return value.decode("latin-1") if value else ""
 
+    def set(self, name: bytes, value: str) -> None:
+        """Puts a header that came another way."""
+        self._values[name] = value.encode("latin-1", "replace")
+
     def metadata(self, extra: Sequence[str] = ()) -> list[tuple[str, str]]:
         """What travels on: the usual headers and those the RPC's contract names. Only printable ASCII does."""
         handed_on: list[tuple[str, str]] = []

@@ -12,6 +12,8 @@ from edge.transcoder.shape import Field, Kind, Shape
 
 # Beyond what any message needs, and well inside what every parser on the way survives.
 MAX_DEPTH = 64
+# A caller can make a path as long as the body.
+MAX_PATH = 120
 
 
 class _Refused(ValueError):
@@ -59,6 +61,7 @@ def check(shape: Shape, value: Any) -> None:
 
 def malformed(violations: list[Violation]) -> Fault:
     """The fault of a body whose fields do not fit."""
+    violations = [Violation(each.field[:MAX_PATH], each.description) for each in violations]
     first = violations[0]
     problem = f"{first.field}: {first.description}" if first.field else first.description
     return body_malformed(problem, violations)

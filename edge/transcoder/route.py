@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from edge.transcoder.binding import Binding
@@ -36,12 +36,30 @@ def build_routes(contract: Contract, upstreams: Mapping[str, Upstream]) -> Route
         upstream = upstreams.get(service_of(method))
         if upstream is None:
             continue
-        if method.client_streaming and method.server_streaming:
+        if is_bidi(method):
             raise ContractFault(f"{method.path}: a stream in both directions has no http rule")
         for http in method.bindings:
             route = build_route(contract, method, http, upstream)
             table.add(http.verb, route.binding.template, route)
     return table
+
+
+def build_bidi_routes(
+    contract: Contract, upstreams: Mapping[str, Upstream], where: Callable[[str, str], HttpBinding]
+) -> RouteTable[Route]:
+    """The streams in both directions, at the binding that `where` gives a service and a method name."""
+    table: RouteTable[Route] = RouteTable()
+    for method in contract.methods:
+        upstream = upstreams.get(service_of(method))
+        if upstream is not None and is_bidi(method) and not method.internal_only:
+            route = build_route(contract, method, where(method.service, method.name), upstream)
+            table.add("GET", route.binding.template, route)
+    return table
+
+
+def is_bidi(method: Method) -> bool:
+    """Whether both sides stream."""
+    return method.client_streaming and method.server_streaming
 
 
 def build_route(contract: Contract, method: Method, http: HttpBinding, upstream: Upstream) -> Route:

@@ -20,6 +20,7 @@ from edge.transcoder.app import Transcoder
 from edge.transcoder.contract import Contract
 from edge.transcoder.ops import serve_metrics
 from edge.transcoder.readiness import Watch
+from edge.transcoder.request import MAX_SECONDS
 from edge.transcoder.settings import TranscoderSettings
 from edge.transcoder.upstream import Upstream, service_of
 from services.chassis.tls import Identity
@@ -54,9 +55,17 @@ async def serve(settings: TranscoderSettings) -> None:
         log.info("listening", address=settings.listen, services=sorted(upstreams))
         await asyncio.wait({serving, asyncio.ensure_future(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
         watch.readiness.draining = True
-        await asyncio.sleep(settings.transcoder_drain if stopping.is_set() else 0)
+        await _drain(app, settings.transcoder_drain if stopping.is_set() else 0)
         server.stop()  # type: ignore[no-untyped-call]
         await serving
+
+
+async def _drain(app: Transcoder, delay: float) -> None:
+    """Waits for Envoy to notice, then for the requests under way; streams that outlast that are resumed elsewhere."""
+    await asyncio.sleep(delay)
+    ends = asyncio.get_running_loop().time() + (MAX_SECONDS if delay else 0)
+    while app.under_way and asyncio.get_running_loop().time() < ends:
+        await asyncio.sleep(0.05)
 
 
 def listener(app: Any, settings: TranscoderSettings) -> Server:

@@ -24,6 +24,10 @@ from edge.transcoder.validation import validate
 KEEP_ALIVE_SECONDS = 15.0
 
 
+class StreamBroken(Exception):
+    """A stream failed after its headers: all that is left is to break the connection off."""
+
+
 class Streams:
     """Answers streaming methods. `seconds` is how long one stream may live before it must be resumed."""
 
@@ -58,11 +62,15 @@ class Streams:
 
     async def _send(self, route: Route, request: Request, send: Send, reader: Reader, first: bytes | None) -> None:
         asked = response_headers(await reader.initial_metadata())
+        raw = route.method.output.type_name == HTTP_BODY
         with OPEN_STREAMS.track_inprogress():
-            if route.method.output.type_name == HTTP_BODY:
-                await self._send_raw(route, send, reader, first, asked)
-            else:
-                await self._send_items(route, request, send, reader, first, asked)
+            try:
+                if raw:
+                    await self._send_raw(route, send, reader, first, asked)
+                else:
+                    await self._send_items(route, request, send, reader, first, asked)
+            except Exception as error:
+                raise StreamBroken from error
 
     async def _send_items(
         self,
@@ -151,7 +159,7 @@ class Reader:
 
 
 async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
+    while not (await receive())["type"].endswith(".disconnect"):
         pass
 
 

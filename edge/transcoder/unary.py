@@ -44,10 +44,14 @@ class Caller:
 
     def failed(self, method: Method, headers: Headers, code: int, initial: Pairs, trailing: Pairs) -> Response:
         """The answer to a call that ended with `code`."""
-        call = Call(method.path, headers.get(b"accept-language"), bool(headers.get(b"if-match")))
-        response = self.errors.of_status(code, trailing or (), call)
+        response = self.errors.of_status(code, trailing or (), self.call_of(method, headers))
         response.headers += response_headers(initial, trailing)
         return response
+
+    @staticmethod
+    def call_of(method: Method, headers: Headers) -> Call:
+        """What the rendering of an error needs to know."""
+        return Call(method.path, headers.get(b"accept-language"), bool(headers.get(b"if-match")))
 
     async def metadata(self, method: Method, headers: Headers) -> list[tuple[str, str]]:
         """What travels on, an API key exchanged for a token. Raises Fault(TOKEN_MISSING), ExchangeFailed."""

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
 
-# The contract that the unit tests use, too.
-sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "edge"))
-
-from edge_library import contract
-from library_server import Library
-
 from edge.transcoder.app import Transcoder
 from edge.transcoder.upstream import Upstream
+from tests.integration.edge.library_server import Library
+from tests.unit.edge.library import contract
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
-from edge_library import contract
 from grpc_health.v1._async import HealthServicer
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from protobuf import Message
+
+from tests.unit.edge.library import contract
 
 SERVICE = "kerya.library.v1.LibraryService"
 PACKAGE = "kerya.library.v1."
