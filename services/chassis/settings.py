@@ -42,6 +42,10 @@ class ChassisSettings(MeshSettings):
     database_url: SecretStr = Field(description="The service's own database, postgresql+asyncpg://…")
     database_read_url: SecretStr | None = Field(None, description="A replica for reads; none: reads go to the primary.")
     database_pool_size: int = Field(8, ge=1, description="Connections per process for writes, and as many for reads.")
+    migrate_on_start: bool = Field(
+        True,
+        description="Bring the database to the newest version before serving; false in the chart, where a job does it.",
+    )
     redis_url: SecretStr = Field(description="Redis for caches, limits and the idempotency fast path, redis://…")
     nats_url: SecretStr = Field(description="NATS with JetStream, nats://… or tls://…")
     stream_replicas: int = Field(1, ge=1, le=5, description="Copies of every JetStream stream; 3 in production.")
