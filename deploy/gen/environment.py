@@ -18,7 +18,7 @@ HEAD = """\
 # Every setting of every process, with its default; an empty value has none.
 # `kerya up` sets what it must; the chart sets the rest. Written by `make gen` from the settings models.
 """
-EDGE = {"transcoder": "edge.transcoder.settings", "envoy": "edge.envoy.settings"}
+EDGE = {"transcoder": "edge.transcoder.settings", "Envoy configuration": "edge.envoy.settings"}
 
 
 def write_environment(topology: Topology, out: Path) -> None:
@@ -27,8 +27,15 @@ def write_environment(topology: Topology, out: Path) -> None:
     sections = [HEAD, *_section("every process", MeshSettings, seen), *_section("every service", ChassisSettings, seen)]
     modules = {name: f"services.{name}.settings" for name in topology.services} | EDGE
     for name, module in modules.items():
-        sections += _section(f"the {name}", importlib.import_module(module).Settings, seen)
+        sections += _section(f"the {name}", _model(module), seen)
     (out / ".env.example").write_text("\n".join(sections))
+
+
+def _model(module: str) -> type[BaseSettings]:
+    """The settings model that a module defines."""
+    found = importlib.import_module(module)
+    models = [value for value in vars(found).values() if isinstance(value, type) and value.__module__ == module]
+    return next(model for model in models if issubclass(model, BaseSettings))
 
 
 def _section(title: str, settings: type[BaseSettings], seen: set[str]) -> Iterator[str]:
