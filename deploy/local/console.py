@@ -110,6 +110,7 @@ class JsonConsole:
     def __init__(self, stream: IO[str], level: str) -> None:
         self._stream = stream
         self._level = level
+        self._gone = False
 
     def line(self, component: str, text: str) -> None:
         level, _ = logline.read(text)
@@ -129,8 +130,13 @@ class JsonConsole:
         self._emit("problem", text=text, details=list(details))
 
     def _emit(self, event: str, **fields: object) -> None:
-        self._stream.write(orjson.dumps({"event": event, **fields}).decode() + "\n")
-        self._stream.flush()
+        if self._gone:
+            return
+        try:
+            self._stream.write(orjson.dumps({"event": event, **fields}).decode() + "\n")
+            self._stream.flush()
+        except BrokenPipeError:
+            self._gone = True
 
 
 def facts(status: Status) -> dict[str, Any]:

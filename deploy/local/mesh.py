@@ -1,8 +1,10 @@
 """The components of the mesh: the engines, every service of the topology, the edge, and the development tools."""
 
+import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from deploy.local.component import Component, Stage
 from deploy.local.engines import envoy, nats, postgres, redis
@@ -16,13 +18,14 @@ ENGINES = frozenset({"postgres", "redis", "nats"})
 _SHARED = ("services/chassis", "gen/kerya", "gen/codec")
 _START_LIMIT = 60.0  # seconds until a Python process must be ready; a cold machine compiles its imports first
 _DRAIN_LIMIT = 3.0
+_GATHERING = 0.02  # seconds in which services that became ready to migrate together find each other
 
 
 def components(settings: Settings) -> list[Component]:
     """Everything there is to run. A part whose package is not in the source tree is left out."""
-    services = [
-        _service(settings, part) for part in settings.topology.services.values() if _exists("services", part.name)
-    ]
+    migrations = _Migrations(settings)
+    parts = [part for part in settings.topology.services.values() if _exists("services", part.name)]
+    services = [_service(settings, part, migrations) for part in parts]
     tools = [part for name, part in _tools(settings).items() if _exists("deploy/local", name)]
     edge = []
     if _exists("edge", "transcoder"):
@@ -67,13 +70,34 @@ def engines(settings: Settings) -> list[Component]:
     ]
 
 
-async def migrate(settings: Settings, part: ServicePart, sink: Sink | None = None) -> None:
-    """Brings a service's database to the service's version. Raises StartFailed."""
-    argv = [sys.executable, "-m", f"services.{part.name}", "migrate"]
-    await run_to_end(f"{part.name} migrate", argv, env=settings.service(part), cwd=SOURCES, sink=sink)
+async def migrate(settings: Settings, names: Iterable[str], sink: Sink | None = None) -> None:
+    """Brings the databases of these services to their newest version. Raises StartFailed."""
+    argv = [sys.executable, "-m", "deploy.local.migrations", *names]
+    await run_to_end("migrations", argv, env=settings.common("operator"), cwd=SOURCES, sink=sink)
 
 
-def _service(settings: Settings, part: ServicePart) -> Component:
+class _Migrations:
+    """Migrates all services that ask at about the same moment in one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._names: set[str] = set()
+        self._batch: asyncio.Task[None] | None = None
+
+    async def bring(self, name: str, sink: Sink) -> None:
+        """Returns once the service's database is at its newest version. Raises StartFailed."""
+        self._names.add(name)
+        if self._batch is None:
+            self._batch = asyncio.create_task(self._run(sink))
+        await self._batch
+
+    async def _run(self, sink: Sink) -> None:
+        await asyncio.sleep(_GATHERING)
+        names, self._names, self._batch = self._names, set(), None
+        await migrate(self._settings, sorted(names), sink)
+
+
+def _service(settings: Settings, part: ServicePart, migrations: _Migrations) -> Component:
     component = _python(
         part.name,
         Stage.SERVICE,
@@ -84,7 +108,7 @@ def _service(settings: Settings, part: ServicePart) -> Component:
     return replace(
         component,
         needs=ENGINES,
-        prepare=lambda sink: migrate(settings, part, sink),
+        prepare=partial(migrations.bring, part.name),
         sources=sources(f"services/{part.name}", *_SHARED),
         address=f"127.0.0.1:{part.grpc}",
         grace=30,

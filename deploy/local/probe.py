@@ -19,9 +19,9 @@ async def http_status(port: int, path: str, *, method: str = "GET", timeout: flo
 async def http(port: int, path: str, *, method: str = "GET", timeout: float = 2.0) -> tuple[int, str]:
     """Status code and body of one plain HTTP request to a loopback port; (0, "") when nothing answers.
 
-    HTTP/1.0, so that the body simply ends with the connection.
+    The body is as it came: an answer in chunks has their sizes between its lines.
     """
-    request = f"{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+    request = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     try:
         async with asyncio.timeout(timeout):
             answer = (await exchange(port, request.encode(), -1)).decode(errors="replace")

@@ -42,9 +42,7 @@ async def _migrate(names: list[str]) -> None:
         raise StartFailed(f"no service is called {', '.join(sorted(unknown))}")
     running = None if holder(home.lock) else await postgres.start(settings.cluster)
     try:
-        for name in names or settings.topology.services:
-            await mesh.migrate(settings, settings.topology.services[name])
-            print(f"{name} is at its newest version")
+        await mesh.migrate(settings, names or settings.topology.services, print)
     finally:
         if running:
             await running.stop()

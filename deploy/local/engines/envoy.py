@@ -52,4 +52,4 @@ async def _requests(proxy: Proxy) -> int:
     """Requests from outside that are not answered yet, the question itself left out."""
     _, text = await http(proxy.admin_port, "/stats?filter=%5Ehttp%5C..*downstream_rq_active%24&usedonly")
     values = (line.rpartition(": ") for line in text.splitlines())
-    return sum(int(value) for name, _, value in values if "admin" not in name and value.isdigit())
+    return sum(int(value) for name, _, value in values if name and "admin" not in name and value.isdigit())
