@@ -43,7 +43,7 @@ class Binding:
         self._mask = self._mask_field() if http.verb == "PATCH" and http.body else None
         self.takes_body = bool(http.body)
         self.raw_body = method.input.type_name == HTTP_BODY or _is_raw(self._body_field)
-        self.resume_field = self._shape.fields.get("resume_token")
+        self.resumes = "resume_token" in self._shape.fields
 
     def _field_of_body(self, http: HttpBinding) -> Field | None:
         if http.body in ("", "*"):
@@ -63,8 +63,13 @@ class Binding:
         }
         return next(iter(masks.values())) if len(masks) == 1 else None
 
-    def message(self, segments: Sequence[str], query: str, body: bytes, content_type: str = "") -> Message:
-        """The request message. Raises Fault naming everything that is wrong with it."""
+    def message(
+        self, segments: Sequence[str], query: str, body: bytes, content_type: str = "", resume: str = ""
+    ) -> Message:
+        """The request message. Raises Fault naming everything that is wrong with it.
+
+        `resume` is the Last-Event-ID of a stream that goes on; it fills `resume_token` where the request does not.
+        """
         value = read_json(body) if body and not self.raw_body else _ABSENT
         tree = self._raw_tree(body, content_type) if self.raw_body else self._body_tree(value)
         for capture in self._captures:
@@ -75,6 +80,8 @@ class Binding:
             bind_query(self._shape, query, tree, self._taken)
         if self._mask is not None and isinstance(value, dict):
             self._default_mask(self._mask, value, tree)
+        if resume and self.resumes and not {"resumeToken", "resume_token"} & tree.keys():
+            tree["resumeToken"] = resume
         return self._decode(tree)
 
     def items(self, values: Sequence[Any]) -> Iterator[Message]:

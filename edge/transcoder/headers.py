@@ -18,7 +18,6 @@ TO_METADATA = frozenset(
         "x-forwarded-for",
         "traceparent",
         "tracestate",
-        "last-event-id",
     }
 )
 FROM_METADATA = frozenset(

@@ -77,7 +77,8 @@ class Caller:
             content_type = headers.get(b"content-type")
             if body and not route.binding.raw_body:
                 check_json(content_type)
-        message = route.binding.message(segments, request.query, body, content_type)
+        resume = headers.get(b"last-event-id") if route.binding.resumes else ""
+        message = route.binding.message(segments, request.query, body, content_type, resume)
         validate(message)
         return message.to_binary()
 

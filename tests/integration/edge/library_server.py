@@ -145,7 +145,11 @@ class Library:
             if request.fail_after and number == request.fail_after:
                 await self.abort(context, 14, "DEPENDENCY_UNAVAILABLE", "The press is down.")
             yield make("Book", book_id=str(number), title="a\nb", resume_token=f"t{number}")
-            await asyncio.sleep(request.pause / 1000)
+            try:
+                await asyncio.sleep(request.pause / 1000)
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
         if request.fail_after < 0:
             await self.abort(context, 5, "BOOK_NOT_FOUND", "No such book.")
 
