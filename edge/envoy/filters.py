@@ -49,7 +49,7 @@ def http_filters(contract: Contract, mesh: Mesh, settings: Settings) -> list[Con
         typed("envoy.filters.http.grpc_web", f"{_HTTP}.grpc_web.v3.GrpcWeb"),
         *([_flood_bound(settings)] if settings.edge_address_rate else []),
         _token_check(mesh, settings),
-        typed(BUFFER, f"{_HTTP}.buffer.v3.Buffer", max_request_bytes=settings.edge_max_body_bytes),
+        typed(BUFFER, f"{_HTTP}.buffer.v3.Buffer", max_request_bytes=settings.edge_max_body_bytes) | {"disabled": True},
         _compressor("brotli", "envoy.extensions.compression.brotli.compressor.v3.Brotli", quality=4),
         _compressor(
             "gzip", "envoy.extensions.compression.gzip.compressor.v3.Gzip", compression_level="COMPRESSION_LEVEL_4"

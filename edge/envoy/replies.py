@@ -63,7 +63,7 @@ def _replies(settings: Settings) -> list[Reply]:
         Reply(401, "TOKEN_INVALID", headers=_CHALLENGE),
         # Made for another audience: to Envoy forbidden, to the caller a token like any other bad one.
         Reply(403, "TOKEN_INVALID", when=_BY_TOKEN_CHECK, headers=_CHALLENGE, becomes=401),
-        Reply(403, "ACCESS_DENIED", {"method": _PATH}),
+        Reply(403, "ACCESS_DENIED", {"method": f"%REQ(:METHOD)% {_PATH}"}),
         Reply(404, "ROUTE_NOT_FOUND", {"path": _PATH}, grpc_reason="NOT_SERVED"),
         Reply(405, "METHOD_NOT_ALLOWED", {"allow": ", ".join(METHODS)}, headers={"allow": ", ".join(METHODS)}),
         Reply(408, "DEADLINE_PASSED"),

@@ -20,7 +20,6 @@ _RETRY_ON = "connect-failure,refused-stream,reset-before-request"
 # An encoded slash or backslash beside dots: nothing but an attempt to climb out of the path.
 _CLIMBING = r"(?i).*(?:\.\.|%2e%2e|\.%2e|%2e\.)(?:%2f|%5c).*|.*(?:%2f|%5c)(?:\.\.|%2e%2e|\.%2e|%2e\.).*"
 
-_NO_BUFFER = {BUFFER: message_of("envoy.extensions.filters.http.buffer.v3.BufferPerRoute", disabled=True)}
 _IS_GRPC: Config = {"name": "content-type", "string_match": {"prefix": GRPC, "ignore_case": True}}
 
 
@@ -53,7 +52,6 @@ def route_table(contract: Contract, mesh: Mesh, settings: Settings) -> Config:
 
 def _guards(contract: Contract) -> Iterator[Config]:
     allowed = {"name": ":method", "string_match": {"safe_regex": {"regex": "|".join(METHODS)}}, "invert_match": True}
-    yield _refuse("connect", {"connect_matcher": {}}, 405)
     yield _refuse("method", {"prefix": "/", "headers": [allowed]}, 405)
     if contract.spans_segments:
         yield _refuse("climbing", {"safe_regex": {"regex": _CLIMBING}}, 400)
@@ -101,8 +99,8 @@ def _rest(contract: Contract, settings: Settings) -> Iterator[Config]:
         yield from _rest_streams("|".join(paths), settings)
     action = {"cluster": TRANSCODER, "timeout": seconds(settings.edge_route_timeout)}
     reads = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}
-    yield _route("rest_reads", {"prefix": "/", "headers": [reads]}, action | _retried(), buffered=True)
-    yield _route("rest", {"prefix": "/"}, action, buffered=True)
+    yield _buffered(_route("rest_reads", {"prefix": "/", "headers": [reads]}, action | _retried()), settings)
+    yield _buffered(_route("rest", {"prefix": "/"}, action), settings)
 
 
 def _rest_streams(paths: str, settings: Settings) -> Iterator[Config]:
@@ -153,15 +151,19 @@ def _one_of(rpcs: Iterable[Rpc]) -> Config:
     return {"safe_regex": {"regex": "|".join(re.escape(rpc.path) for rpc in rpcs)}}
 
 
-def _route(name: str, match: Config, action: Config, *, buffered: bool = False) -> Config:
-    route: Config = {"name": name, "match": match, "route": action}
-    return route if buffered else route | {"typed_per_filter_config": _NO_BUFFER}
+def _route(name: str, match: Config, action: Config) -> Config:
+    return {"name": name, "match": match, "route": action}
+
+
+def _buffered(route: Config, settings: Settings) -> Config:
+    """The upstream sees a request only when its body is whole: a slow sender holds nothing but the edge's memory."""
+    bound = {"max_request_bytes": settings.edge_max_body_bytes}
+    return route | {
+        "typed_per_filter_config": {
+            BUFFER: message_of("envoy.extensions.filters.http.buffer.v3.BufferPerRoute", buffer=bound)
+        }
+    }
 
 
 def _refuse(name: str, match: Config, status: int) -> Config:
-    return {
-        "name": name,
-        "match": match,
-        "direct_response": {"status": status},
-        "typed_per_filter_config": _NO_BUFFER,
-    }
+    return {"name": name, "match": match, "direct_response": {"status": status}}

@@ -1,4 +1,4 @@
-"""Settings of the Envoy edge. The values' reasons are in docs/adr/0003-envoy-edge.md."""
+"""Settings of the Envoy edge."""
 
 from __future__ import annotations
 

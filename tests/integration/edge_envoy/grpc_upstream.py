@@ -22,27 +22,45 @@ class GrpcUpstream:
     def __init__(self, port: int, identity: Path) -> None:
         self.calls = 0
         self.cancelled = asyncio.Event()
-        self.server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        self._address, self._identity = f"127.0.0.1:{port}", identity
         self.health = grpc_health.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self.health, self.server)
-        reflection.enable_server_reflection((reflection.SERVICE_NAME, "grpc.health.v1.Health"), self.server)
+        self.server = self._server()
+
+    async def start(self) -> None:
+        await self.be_ready(True)
+        await self.server.start()
+
+    async def stop(self) -> None:
+        await self.server.stop(0)
+
+    async def restart(self) -> None:
+        """A new server on the same port, with the certificate that is on disk now."""
+        await self.stop()
+        self.server = self._server()
+        await self.server.start()
+
+    async def be_ready(self, ready: bool) -> None:
+        status = health_pb2.HealthCheckResponse
+        await self.health.set("readiness", status.SERVING if ready else status.NOT_SERVING)
+
+    def _server(self) -> grpc.aio.Server:
+        server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
+        reflection.enable_server_reflection((reflection.SERVICE_NAME, "grpc.health.v1.Health"), server)
         handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
             "GetThing": grpc.unary_unary_rpc_method_handler(self._echo),
             "CreateThing": grpc.unary_unary_rpc_method_handler(self._sleep),
             "Inside": grpc.unary_unary_rpc_method_handler(self._echo),
             "WatchThing": grpc.unary_stream_rpc_method_handler(self._watch),
         }
-        self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
-        self.server.add_secure_port(f"127.0.0.1:{port}", Identity(identity).server_credentials())
-
-    async def start(self) -> None:
-        await self.health.set("readiness", health_pb2.HealthCheckResponse.SERVING)
-        await self.server.start()
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+        server.add_secure_port(self._address, Identity(self._identity).server_credentials())
+        return server
 
     async def _echo(self, request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         self.calls += 1
         metadata = {
-            key: value if isinstance(value, str) else value.hex() for key, value in context.invocation_metadata()
+            key: value if isinstance(value, str) else value.hex() for key, value in context.invocation_metadata() or ()
         }
         sans = context.auth_context().get("x509_subject_alternative_name", [])
         seen = {

@@ -94,7 +94,7 @@ async def running_edge(
     async with AsyncExitStack() as stack:
         upstream = GrpcUpstream(grpc_port, authority.root / "demo")
         await upstream.start()
-        stack.push_async_callback(upstream.server.stop, 0)
+        stack.push_async_callback(upstream.stop)
         rest = await _rest_upstream(rest_port, home / "jwks.json")
         stack.push_async_callback(rest.stop)
         log: list[str] = []

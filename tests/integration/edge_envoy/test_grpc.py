@@ -136,8 +136,6 @@ async def test_grpc_web_as_text_is_understood(edge: Edge) -> None:
     body = base64.b64encode(struct.pack(">BI", 0, 2) + b"hi")
     text = "application/grpc-web-text+proto"
     async with edge.client() as client:
-        answer = await client.post(
-            f"/{SERVICE}/GetThing", content=body, headers={"content-type": text, "accept": text}
-        )
+        answer = await client.post(f"/{SERVICE}/GetThing", content=body, headers={"content-type": text, "accept": text})
     assert answer.headers["content-type"].startswith("application/grpc-web-text")
     assert base64.b64decode(answer.text.split("=")[0] + "==")[:1] == b"\x00"
