@@ -20,9 +20,9 @@ def main() -> None:
     settings = Settings()
     spans = Spans(settings.collector_spans)
     receiver = Receiver(spans, Lines(settings.collector_directory, settings.collector_file_bytes))
-    host, _, port = settings.collector_http_listen.rpartition(":")
+    host, port = settings.page_address()
     print(f"traces on http://{host}:{port}, OTLP on {settings.collector_listen}", file=sys.stderr, flush=True)
-    run(App(Page(spans).routes(), _receiving(receiver, settings.collector_listen)), host, int(port))
+    run(App(Page(spans).routes(), _receiving(receiver, settings.collector_listen)), host, port)
 
 
 @asynccontextmanager

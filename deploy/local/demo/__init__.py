@@ -1,0 +1,1 @@
+"""`kerya demo`: the booking journey, played over the public API against a running mesh."""
