@@ -77,12 +77,12 @@ class Stand:
         except grpc.aio.AioRpcError as error:
             raise refusal(error) from None
 
-    async def create(self, host: Person, **fields: Any) -> property_pb2.Property:
-        return await self.call("CreateProperty", pb.CreatePropertyRequest(property=listing(**fields)), host)
+    async def create(self, host: Person, *place: float, **fields: Any) -> property_pb2.Property:
+        return await self.call("CreateProperty", pb.CreatePropertyRequest(property=listing(*place, **fields)), host)
 
-    async def publish(self, host: Person, **fields: Any) -> property_pb2.Property:
+    async def publish(self, host: Person, *place: float, **fields: Any) -> property_pb2.Property:
         """A new published property."""
-        created = await self.create(host, **fields)
+        created = await self.create(host, *place, **fields)
         return await self.call("PublishProperty", pb.PublishPropertyRequest(property_id=created.property_id), host)
 
     async def get(self, property_id: str, who: Person | None = None) -> property_pb2.Property:
