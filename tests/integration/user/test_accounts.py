@@ -87,7 +87,7 @@ async def test_the_mesh_gets_a_contact_and_people_do_not(stand: Stand, member: P
 
 async def test_a_deleted_account_is_gone_at_once_and_erased_later(stand: Stand, member: Person) -> None:
     await member.login()
-    key = auth.CreateApiKeyRequest(display_name="sync", scopes=["users:read"], password=member.password)
+    key = auth.CreateApiKeyRequest(display_name="sync", scopes=["users.read"], password=member.password)
     made = await member.call(member.auth.CreateApiKey, key, "one")
     async with refused("ETAG_MISMATCH"):
         await member.call(member.users.DeleteMe, users.DeleteMeRequest(etag='"stale"'))

@@ -17,7 +17,7 @@ from tests.integration.user.stand import Person, Stand, reason_of, refused
 
 async def _make(person: Person, *scopes: str, key: str = "made once", **fields: object) -> user_pb2.ApiKey:
     request = auth.CreateApiKeyRequest(
-        **{"display_name": "sync", "scopes": scopes or ["users:read"], "password": person.password, **fields}
+        **{"display_name": "sync", "scopes": scopes or ["users.read"], "password": person.password, **fields}
     )
     made: user_pb2.ApiKey = await person.call(person.auth.CreateApiKey, request, key)
     return made
@@ -32,11 +32,11 @@ async def _exchange(person: Person, secret: str) -> str:
 async def test_a_key_calls_in_its_owners_name_within_its_scopes(stand: Stand, member: Person) -> None:
     me = from_typeid("user", member.user_id)
     await stand.execute("UPDATE account SET roles = '{ADMIN,CLIENT,HOST}' WHERE user_id = :me", me=me)
-    made = await _make(member, "users:read", "bookings:write")
+    made = await _make(member, "users.read", "bookings.write")
     assert made.secret.startswith(f"kerya_{made.api_key_id.removeprefix('apikey_')}_") and not made.HasField("use_time")
     token = await _exchange(member, made.secret)
     claims = jwt.decode(token, options={"verify_signature": False})
-    assert (claims["sub"], claims["key"], claims["scope"]) == (member.user_id, made.api_key_id, "users:read bookings:write")
+    assert (claims["sub"], claims["key"], claims["scope"]) == (member.user_id, made.api_key_id, "users.read bookings.write")
     assert "sid" not in claims and claims["roles"] == ["CLIENT", "HOST"]  # a program never runs the marketplace
     assert (await member.call(member.users.GetMe, users.GetMeRequest(), token=token)).user_id == member.user_id
     for rpc, request in (
@@ -95,7 +95,7 @@ async def test_a_stolen_access_token_makes_no_key(member: Person) -> None:
         await _make(member, password="a stolen token's thief")
 
 
-@pytest.mark.parametrize("scope", ["everything", "Users:read", "users:delete", "users:read bookings:write"])
+@pytest.mark.parametrize("scope", ["everything", "Users.read", "users.delete", "users.read bookings.write"])
 async def test_scopes_are_well_formed(member: Person, scope: str) -> None:
     async with refused("INVALID_REQUEST", grpc.StatusCode.INVALID_ARGUMENT):
         await _make(member, scope)

@@ -637,7 +637,7 @@ class CreateApiKeyRequest(_message.Message):
     """Required. The account's password, to confirm that it is the owner who asks."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Required. What the key may be used for: "<area>:read" or "<area>:write", as the RPCs name them; 1 to 20 of them."""
+        """Required. What the key may be used for: "<area>.read" or "<area>.write", as the RPCs name them; 1 to 20 of them."""
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:

@@ -417,7 +417,7 @@ class ApiKey(_message.Message):
     """Output only. The key itself, sent as "x-api-key". Given once, in the answer to CreateApiKey; empty ever after."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Output only. What it may be used for ("bookings:read")."""
+        """Output only. What it may be used for ("bookings.read")."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:

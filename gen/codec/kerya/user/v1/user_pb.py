@@ -604,7 +604,7 @@ class ApiKey(Message[_ApiKeyFields]):
             string display_name = 2;
             ```
         scopes:
-            Output only. What it may be used for ("bookings:read").
+            Output only. What it may be used for ("bookings.read").
 
             ```proto
             repeated string scopes = 3;
