@@ -77,7 +77,9 @@ class Stand:
 
     async def events(self, message: type[Any], **fields: object) -> list[Any]:
         """The events of a kind in the outbox, published or not, whose fields are as given."""
-        rows = await self.rows("SELECT payload FROM outbox WHERE type = :t ORDER BY seq", t=message.DESCRIPTOR.full_name)
+        rows = await self.rows(
+            "SELECT payload FROM outbox WHERE type = :t ORDER BY seq", t=message.DESCRIPTOR.full_name
+        )
         found = [message.FromString(row.payload) for row in rows]
         return [event for event in found if all(getattr(event, name) == value for name, value in fields.items())]
 

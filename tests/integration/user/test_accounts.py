@@ -46,7 +46,9 @@ async def test_a_profile_changes_by_mask_and_etag(stand: Stand, member: Person) 
 
 @pytest.mark.parametrize("path", ["email", "roles", "state", "user_id", "email_verified", "phone", "nonsense"])
 async def test_what_is_not_the_owners_to_write_is_refused(member: Person, path: str) -> None:
-    wanted = user_pb2.User(email="x@example.com", roles=[contract_pb2.ADMIN], phone="+213551234567", email_verified=True)
+    wanted = user_pb2.User(
+        email="x@example.com", roles=[contract_pb2.ADMIN], phone="+213551234567", email_verified=True
+    )
     request = users.UpdateMeRequest(user=wanted, update_mask=FieldMask(paths=[path]))
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
         await member.call(member.users.UpdateMe, request)

@@ -36,7 +36,11 @@ async def test_a_key_calls_in_its_owners_name_within_its_scopes(stand: Stand, me
     assert made.secret.startswith(f"kerya_{made.api_key_id.removeprefix('apikey_')}_") and not made.HasField("use_time")
     token = await _exchange(member, made.secret)
     claims = jwt.decode(token, options={"verify_signature": False})
-    assert (claims["sub"], claims["key"], claims["scope"]) == (member.user_id, made.api_key_id, "users.read bookings.write")
+    assert (claims["sub"], claims["key"], claims["scope"]) == (
+        member.user_id,
+        made.api_key_id,
+        "users.read bookings.write",
+    )
     assert "sid" not in claims and claims["roles"] == ["CLIENT", "HOST"]  # a program never runs the marketplace
     assert (await member.call(member.users.GetMe, users.GetMeRequest(), token=token)).user_id == member.user_id
     for rpc, request in (

@@ -78,7 +78,9 @@ ENTRY = (
     ],
     ids=["rewrite", "remove", "rewrite a transfer", "below zero", "twice at one place", "from nowhere"],
 )
-async def test_the_database_itself_refuses_what_a_ledger_must_not_hold(stand: Stand, member: Person, statement: str) -> None:
+async def test_the_database_itself_refuses_what_a_ledger_must_not_hold(
+    stand: Stand, member: Person, statement: str
+) -> None:
     me = from_typeid("user", member.user_id)
     with pytest.raises(DBAPIError):
         async with stand.engine.begin() as connection:

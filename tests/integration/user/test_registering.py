@@ -53,7 +53,9 @@ async def test_a_key_is_needed(person: Person) -> None:
 
 
 @pytest.mark.parametrize("written", ["{local}+1@example.com", "{upper}@EXAMPLE.com", "{local}@Example.COM"])
-async def test_a11_an_address_in_use_answers_alike_and_its_owner_is_told(stand: Stand, member: Person, written: str) -> None:
+async def test_a11_an_address_in_use_answers_alike_and_its_owner_is_told(
+    stand: Stand, member: Person, written: str
+) -> None:
     local = member.email.partition("@")[0]
     other = Person(stand, written.format(local=local, upper=local.upper()))
     other.password = "another quiet valley"
@@ -177,4 +179,3 @@ async def test_personal_data_is_encrypted_in_the_database(stand: Stand, person: 
             for secret in (person.email, person.password, person.tokens.refresh_token):
                 assert secret not in dump
                 assert secret.encode().hex() not in dump
-

@@ -51,7 +51,9 @@ def _forged(stand: Stand, person: Person) -> dict[str, str]:
 
     def unsigned(algorithm: str) -> str:
         parts = [{**header, "alg": algorithm}, claims]
-        return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts) + "."
+        return (
+            ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts) + "."
+        )
 
     return {
         "alg none": unsigned("none"),
