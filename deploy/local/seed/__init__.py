@@ -1,0 +1,1 @@
+"""`kerya seed`: real listings, loaded through the public API as their hosts would."""
