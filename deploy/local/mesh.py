@@ -23,7 +23,7 @@ _GATHERING = 0.02  # seconds in which services that became ready to migrate toge
 
 def components(settings: Settings) -> list[Component]:
     """Everything there is to run. A part whose package is not in the source tree is left out."""
-    migrations = _Migrations(settings)
+    migrations = Migrations(settings)
     parts = [part for part in settings.topology.services.values() if _exists("services", part.name)]
     services = [_service(settings, part, migrations) for part in parts]
     tools = [part for name, part in _tools(settings).items() if _exists("deploy/local", name)]
@@ -76,7 +76,7 @@ async def migrate(settings: Settings, names: Iterable[str], sink: Sink | None = 
     await run_to_end("migrations", argv, env=settings.common("operator"), cwd=SOURCES, sink=sink)
 
 
-class _Migrations:
+class Migrations:
     """Migrates all services that ask at about the same moment in one process."""
 
     def __init__(self, settings: Settings) -> None:
@@ -97,7 +97,7 @@ class _Migrations:
         await migrate(self._settings, sorted(names), sink)
 
 
-def _service(settings: Settings, part: ServicePart, migrations: _Migrations) -> Component:
+def _service(settings: Settings, part: ServicePart, migrations: Migrations) -> Component:
     component = _python(
         part.name,
         Stage.SERVICE,

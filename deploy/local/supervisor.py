@@ -102,6 +102,7 @@ class Supervisor:
         prepare = True
         while True:
             self._tell(seat, State.STARTING)
+            seat.changed.clear()  # what changed until now is part of this start
             try:
                 if prepare:
                     await component.prepare(seat.sink)

@@ -8,6 +8,7 @@ from pathlib import Path
 import bcrypt
 
 from deploy.local.engines import binaries
+from deploy.local.files import replace
 from deploy.local.probe import LOOPBACK, http_ok
 from deploy.local.process import Running, Sink, spawn, until_ready
 
@@ -41,8 +42,8 @@ async def start(server: Server, *, sink: Sink | None = None) -> Running:
     program = binaries.nats_server()
     server.directory.mkdir(parents=True, exist_ok=True)
     config = server.directory / "nats.conf"
-    config.touch(mode=0o600)
-    config.write_text(json.dumps(_config(server), indent=2))  # the configuration language is a superset of JSON
+    # The configuration language is a superset of JSON.
+    replace(config, json.dumps(_config(server), indent=2).encode())
     running = await spawn("nats", [program, "--config", config.resolve()], sink=sink)
     await until_ready(running, lambda: http_ok(server.monitor_port, "/healthz"))
     return running

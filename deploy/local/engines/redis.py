@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.engines import binaries
+from deploy.local.files import replace
 from deploy.local.probe import LOOPBACK, exchange
 from deploy.local.process import Running, Sink, spawn, until_ready
 
@@ -41,10 +42,9 @@ async def start(store: Store, *, sink: Sink | None = None) -> Running:
     program = binaries.redis_server()
     store.directory.mkdir(parents=True, exist_ok=True)
     config = store.directory / "redis.conf"
-    config.touch(mode=0o600)
-    config.write_text(
-        _CONFIG.format(address=LOOPBACK, port=store.port, password=store.password, directory=store.directory.resolve())
-    )
+    directory = store.directory.resolve()
+    text = _CONFIG.format(address=LOOPBACK, port=store.port, password=store.password, directory=directory)
+    replace(config, text.encode())
     running = await spawn("redis", [program, config.resolve()], cwd=store.directory, sink=_without_advice(sink))
     await until_ready(running, lambda: _answers(store))
     return running

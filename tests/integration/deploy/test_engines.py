@@ -2,20 +2,24 @@
 
 import asyncio
 import os
+import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import asyncpg
 import nats
+import nats.errors
 import pytest
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from deploy.local import pki
 from deploy.local.engines import nats as nats_engine
 from deploy.local.engines import postgres, redis
 from deploy.local.probe import free_ports
 from deploy.local.process import Running
+from services.chassis.topology import load
 
 
 def _dsn(url: str) -> str:
@@ -97,6 +101,26 @@ async def test_nats_keeps_an_acknowledged_event_through_kill_9(tmp_path: Path) -
     await client.close()
     await running.stop()
     assert _gone(running)
+
+
+async def test_nats_over_tls_refuses_a_client_without_a_certificate_of_the_authority(tmp_path: Path) -> None:
+    port, monitor = free_ports(2)
+    pki.ensure(tmp_path / "pki", load(environment={}), "development")
+    own, client_files = tmp_path / "pki" / "operator", tmp_path / "pki" / "user"
+    tls = nats_engine.Tls(own / "cert.pem", own / "key.pem", own / "ca.pem")
+    server = nats_engine.Server(tmp_path / "nats", port, monitor, {"user": "secret"}, tls)
+    running = await nats_engine.start(server)
+    try:
+        stranger = ssl.create_default_context(cafile=str(own / "ca.pem"))
+        with pytest.raises((OSError, nats.errors.Error)):
+            await nats.connect(server.url("user"), tls=stranger, allow_reconnect=False, max_reconnect_attempts=1)
+        known = ssl.create_default_context(cafile=str(own / "ca.pem"))
+        known.load_cert_chain(client_files / "cert.pem", client_files / "key.pem")
+        client = await nats.connect(server.url("user"), tls=known)
+        assert client.is_connected
+        await client.close()
+    finally:
+        await running.stop()
 
 
 async def test_every_test_has_a_database_of_its_own(
