@@ -6,7 +6,7 @@ from kerya.user.v1 import auth_service_pb2_grpc, user_service_pb2_grpc
 from services.chassis.jobs import Job
 from services.chassis.service import Chassis, Service
 from services.user import jobs, mapper
-from services.user.passwords import HashPool
+from services.user.passwords import WORKERS, HashPool
 from services.user.ports import Hasher, Work
 from services.user.repository import Repository
 from services.user.repository.sealing import Sealer
@@ -33,7 +33,7 @@ async def build(chassis: Chassis, settings: Settings) -> Service:
     repository = Repository.sealed_by(Sealer(chassis.cipher, chassis.blind_index))
     work = Work(chassis.database, repository, chassis.outbox(mapper.event), chassis.clock)
     pepper = chassis.secrets.read_key("password_pepper.key")
-    hasher = HashPool(pepper, workers=settings.password_workers, queue=settings.password_queue)
+    hasher = HashPool(pepper, workers=settings.password_workers or WORKERS, queue=settings.password_queue)
     signer = Signer(chassis.secrets.read("jwt_signing_key.pem"))
     # What they do not override yet answers UNIMPLEMENTED by their generated base.
     auth = AuthServicer(  # type: ignore[abstract]

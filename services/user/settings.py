@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from pydantic import Field
 
 from services.chassis.settings import ChassisSettings
@@ -13,9 +11,7 @@ class Settings(ChassisSettings):
     """What every service needs, and how many passwords are hashed."""
 
     password_workers: int = Field(
-        default_factory=lambda: os.cpu_count() or 1,
-        ge=1,
-        description="Passwords hashed at once; by default one a core, at 46 ms and 19 MiB each.",
+        0, ge=0, description="Passwords hashed at once, at 46 ms and 19 MiB each; 0: one a core."
     )
     password_queue: int = Field(
         20, ge=0, description="Passwords that may wait to be hashed; further ones are refused with SIGN_IN_BUSY."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from services.chassis.database import WriteConnection
 from services.chassis.ids import intended_id
@@ -13,6 +12,7 @@ from services.user.domain.accounts import Account, Profile, Role, tidy
 from services.user.domain.events import UserRegistered
 from services.user.domain.verifications import Purpose
 from services.user.ports import Hasher, Work
+from services.user.usecases.finding import require
 from services.user.usecases.sending import SendEmail
 from services.user.usecases.sessions import Device, OpenSession, SignedIn
 
@@ -58,16 +58,19 @@ class Register:
         passwords.check(registration.password, second_factor=False, personal=account.personal_words())
         account.password_hash = await self._hasher.hash(registration.password)
         async with self._work.database.write() as tx:
-            await self._add(tx, account, now)
+            if await self._work.repository.accounts.add(tx, account):
+                await self._announce(tx, account)
+            else:
+                # A retry of a call whose answer was lost meets its own row, and gets a further session.
+                account = require(await self._work.repository.accounts.get(tx, account.user_id), account.user_id)
             return account, await self._open_session(tx, account, registration.device)
 
-    async def _add(self, tx: WriteConnection, account: Account, now: datetime) -> None:
-        # A retry of a call whose answer was lost meets its own row, and gets a further session.
-        if not await self._work.repository.accounts.add(tx, account):
-            return
+    async def _announce(self, tx: WriteConnection, account: Account) -> None:
         event = UserRegistered(account.user_id, account.roles, account.locale, account.version)
         await self._work.outbox.add(tx, event)
         owner = await self._work.repository.accounts.owner_of(tx, account.email)
-        purpose = Purpose.VERIFY_EMAIL if owner is None else Purpose.ACCOUNT_EXISTS
-        await self._send_email(tx, owner or account, purpose, account.email if owner is None else owner.email)
+        if owner is None:
+            await self._send_email(tx, account, Purpose.VERIFY_EMAIL, account.email)
+        else:
+            await self._send_email(tx, owner, Purpose.ACCOUNT_EXISTS, owner.email)
         REGISTRATIONS.labels("HOST" if Role.HOST in account.roles else "CLIENT").inc()

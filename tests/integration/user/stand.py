@@ -152,14 +152,20 @@ class Person:
         return await self.call(self.auth.Refresh, auth.RefreshRequest(refresh_token=token), token="")
 
 
+def details_of(error: grpc.aio.AioRpcError, kind: type[Any]) -> list[Any]:
+    """The details of a kind that a refusal carries."""
+    status = status_pb2.Status.FromString(dict(error.trailing_metadata() or ())["grpc-status-details-bin"])
+    found = []
+    for detail in status.details:
+        if detail.Is(kind.DESCRIPTOR):
+            found.append(kind.FromString(detail.value))
+    return found
+
+
 def reason_of(error: grpc.aio.AioRpcError) -> tuple[str, dict[str, str]]:
     """The reason of a refusal, and its metadata."""
-    raw = dict(error.trailing_metadata() or ())["grpc-status-details-bin"]
-    for detail in status_pb2.Status.FromString(raw).details:
-        info = error_details_pb2.ErrorInfo()
-        if detail.Unpack(info):
-            return info.reason, dict(info.metadata)
-    raise AssertionError("an error without ErrorInfo")
+    [info] = details_of(error, error_details_pb2.ErrorInfo)
+    return info.reason, dict(info.metadata)
 
 
 class Refused:

@@ -9,8 +9,12 @@ from kerya.user.v1 import auth_service_pb2 as auth
 from kerya.user.v1 import user_events_pb2 as events
 from kerya.user.v1 import user_pb2
 from kerya.user.v1 import user_service_pb2 as users
-from services.chassis.ids import from_typeid
-from tests.integration.user.stand import Person, Stand, reason_of, refused
+from services.chassis.ids import from_typeid, intention, new_id, to_typeid
+from services.user.domain.accounts import Role
+from services.user.usecases.register import Registration
+from services.user.usecases.sessions import Device
+from tests.integration.user.stand import PASSWORD, Person, Stand, reason_of, refused
+from tests.integration.user.working import registering
 
 
 async def test_a_newcomer_is_signed_in_and_asked_to_verify(stand: Stand, person: Person) -> None:
@@ -44,6 +48,24 @@ async def test_twenty_parallel_tries_with_one_key_register_once(stand: Stand) ->
     others = [reason_of(answer)[0] for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
     assert set(others) <= {"IDEMPOTENCY_IN_PROGRESS"}
     assert len(await stand.events(events.UserRegistered, user_id=made.pop())) == 1
+
+
+async def test_a_retry_after_a_lost_answer_meets_its_own_account(stand: Stand) -> None:
+    wanted = Registration(
+        "lost@example.com",
+        PASSWORD,
+        {"display_name": "Lina", "locale": "fr", "time_zone": "Africa/Algiers"},
+        frozenset({Role.HOST}),
+        Device("", "10.0.0.1"),
+    )
+    async with registering(stand) as register:
+        with intention(new_id()):
+            account, first = await register(wanted)
+            again, second = await register(wanted)
+    assert again == account and first.session.session_id != second.session.session_id
+    me = to_typeid("user", account.user_id)
+    assert len(await stand.events(events.UserRegistered, user_id=me)) == 1
+    assert len(await stand.events(events.EmailVerificationRequested, user_id=me)) == 1
 
 
 async def test_a_key_is_needed(person: Person) -> None:

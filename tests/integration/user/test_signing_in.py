@@ -9,6 +9,7 @@ from datetime import timedelta
 import bcrypt
 import grpc
 import pytest
+from google.rpc import error_details_pb2
 
 from kerya.user.v1 import auth_service_pb2 as auth
 from kerya.user.v1 import user_events_pb2 as events
@@ -16,7 +17,7 @@ from kerya.user.v1 import user_pb2
 from kerya.user.v1 import user_service_pb2 as users
 from services.chassis.ids import from_typeid
 from services.user.domain import totp
-from tests.integration.user.stand import Person, Stand, reason_of, refused
+from tests.integration.user.stand import Person, Stand, details_of, reason_of, refused
 
 
 async def test_a_member_signs_in_and_is_known(member: Person) -> None:
@@ -61,6 +62,8 @@ async def test_a6_guessing_at_one_account_is_slowed_down_from_everywhere(stand: 
                 if reason_of(error)[0] != "SIGN_IN_REFUSED":
                     raise
     assert 1 <= int(refusal.metadata["retry_after_seconds"]) <= 900
+    [retry] = details_of(refusal.error, error_details_pb2.RetryInfo)
+    assert 0 < retry.retry_delay.ToSeconds() <= 900 or retry.retry_delay.nanos
     # The owner's own device is counted apart.
     await home.login()
 

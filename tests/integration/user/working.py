@@ -9,9 +9,14 @@ from services.chassis.database import Database
 from services.chassis.outbox import Outbox
 from services.chassis.secrets import Secrets
 from services.user import mapper
+from services.user.passwords import HashPool
 from services.user.ports import Work
 from services.user.repository import Repository
 from services.user.repository.sealing import Sealer
+from services.user.tokens import RefreshChain, Signer
+from services.user.usecases.register import Register
+from services.user.usecases.sending import SendEmail
+from services.user.usecases.sessions import OpenSession
 from tests.integration.user.stand import Stand
 
 
@@ -28,3 +33,15 @@ async def work_on(stand: Stand) -> AsyncIterator[Work]:
         yield Work(database, Repository.sealed_by(sealer), outbox, stand.clock)
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def registering(stand: Stand) -> AsyncIterator[Register]:
+    """The use case, as the service puts it together; until the block ends."""
+    assert stand.settings.secrets_directory is not None
+    secrets = Secrets(stand.settings.secrets_directory)
+    pepper = secrets.read_key("password_pepper.key")
+    signer = Signer(secrets.read("jwt_signing_key.pem"))
+    async with work_on(stand) as work:
+        open_session = OpenSession(work, signer, RefreshChain(pepper))
+        yield Register(work, HashPool(pepper), open_session, SendEmail(work))
