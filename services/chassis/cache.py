@@ -23,8 +23,9 @@ LOOKUPS = counter(
 # The client's defaults wait 5 s and try eleven times: one read of a frozen Redis took more than 12 s.
 TIMEOUT_S = 0.05
 MAX_CONNECTIONS = 20
-# One failure is enough: the next request would wait as long, for nothing. One probe a second finds Redis back.
-FAILURES = 1
+# A single slow answer is our own process being busy more often than Redis being gone; three in a row are not. From then
+# on nobody waits, and one probe a second finds Redis back.
+FAILURES = 3
 OPEN_S = 1.0
 
 T = TypeVar("T")

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any, NewType
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -138,6 +139,10 @@ class Database:
             self.on_statement(statement, time.perf_counter() - connection.info["statement_start"], None)
 
     def _fail_statement(self, failure: Any) -> None:
+        if isinstance(failure.original_exception.__cause__, asyncpg.InternalClientError):
+            # A session that was terminated in the middle of an operation leaves the driver's state in the middle, too:
+            # such a connection must not go back to the pool.
+            failure.is_disconnect = True
         if self.on_statement is not None and failure.connection is not None and failure.statement is not None:
             seconds = time.perf_counter() - failure.connection.info.get("statement_start", time.perf_counter())
             self.on_statement(failure.statement, seconds, failure.original_exception)

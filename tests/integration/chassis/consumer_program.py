@@ -3,7 +3,6 @@
 It kills itself at every tenth fact, as soon as the effect is committed.
 """
 
-import asyncio
 import os
 import signal
 import sys
@@ -13,10 +12,12 @@ from services.chassis.consumer import Consumers, Delivery, Handlers, Ladder
 from services.chassis.database import Database
 from services.chassis.jetstream import JetStream
 from tests.integration.chassis.facts import Fact, contract
+from tests.integration.chassis.lives import live
 from tests.integration.chassis.stand import Effects
 
 
-async def main(database_url: str, nats_url: str) -> None:
+async def main() -> None:
+    database_url, nats_url = sys.argv[1:]
     effects = Effects(Database(database_url, application="consumer"))
 
     async def handle(event: Any, delivery: Delivery) -> None:
@@ -29,8 +30,6 @@ async def main(database_url: str, nats_url: str) -> None:
     await Consumers(
         jetstream, contract(), "tests", [Handlers({Fact: handle})], Ladder(ack_wait=1.0, max_deliver=100)
     ).start()
-    print("ready", flush=True)
-    await asyncio.Event().wait()
 
 
-asyncio.run(main(*sys.argv[1:]))
+live(main)

@@ -80,31 +80,19 @@ async def test_p3_an_event_is_published_if_and_only_if_its_transaction_commits(
     await consumers.start()
     stop = asyncio.Event()
     writing = [asyncio.create_task(_write_until(bench, stop, seed)) for seed in range(writers)]
-    relay = Program("relay_program", bench.database_url, bench.nats_url)
-    await relay.start()
-    for kill in range(relay_kills):
-        await relay.said("ready")
-        await asyncio.sleep(0.7)
-        if kill < bus_kills:
-            await bus[0].kill()
-            await asyncio.sleep(0.3)
-            await bus[0].start()
-        await relay.kill()
-        relay = Program("relay_program", bench.database_url, bench.nats_url)
-        await relay.start()
-    await relay.said("ready")
-    drained = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
-
-    async def published() -> bool:
-        return await bench.count(drained) == 0
-
-    await until(published)
-    await asyncio.sleep(1)
-    calm = time.time()
-    await asyncio.sleep(2)
-    stop.set()
-    committed = sum(await asyncio.gather(*writing))
-    await until(lambda: bench.has(committed), 30)
+    async with Program("relay_program", bench.database_url, bench.nats_url) as relay:
+        for kill in range(relay_kills):
+            await asyncio.sleep(2 if LONG else 0.7)
+            if kill < bus_kills:
+                await bus[0].kill()
+                await asyncio.sleep(0.3)
+                await bus[0].start()
+            relay.signal(signal.SIGKILL)
+        calm = await _calm(bench)
+        await asyncio.sleep(2)
+        stop.set()
+        committed = sum(await asyncio.gather(*writing))
+        await until(lambda: bench.has(committed), 30)
     assert await bench.count("SELECT count(*) FROM outbox") == committed
     assert await bench.count("SELECT count(*) FROM effect") == committed
     assert await bench.count("SELECT count(DISTINCT event_id) FROM effect JOIN outbox ON id = event_id") == committed
@@ -113,8 +101,19 @@ async def test_p3_an_event_is_published_if_and_only_if_its_transaction_commits(
         f" FROM effect JOIN outbox ON id = event_id WHERE occurred_at > to_timestamp({calm})"
     )
     assert lag < 1000, f"p99 of {lag} ms after the last kill"
-    await relay.kill()
+    assert relay.count(f"died {-signal.SIGKILL}") == relay_kills
     await consumers.stop()
+
+
+async def _calm(bench: Bench) -> float:
+    """Waits until the outbox was empty once and a moment has passed; the time then."""
+
+    async def published() -> bool:
+        return await bench.count("SELECT count(*) FROM outbox WHERE published_at IS NULL") == 0
+
+    await until(published, 30)
+    await asyncio.sleep(0.5)
+    return time.time()
 
 
 async def test_p4_an_acknowledged_publish_survives_the_servers_death(bench: Bench, bus: tuple[Engine, str]) -> None:
@@ -174,28 +173,15 @@ async def test_p5_a_consumer_killed_between_commit_and_ack_has_one_effect_an_eve
         await bench.jetstream.publish(
             STREAM, SUBJECT, Fact(thing_id=str(number % 7), number=number).SerializeToString(), _headers()
         )
-    died = 0
-    while not await bench.has(events) or died < kills:
-        consumer = Program("consumer_program", bench.database_url, bench.nats_url)
-        await consumer.start()
-        ending = asyncio.create_task(consumer.wait())
-        while not ending.done() and not (await bench.has(events) and died == kills):
-            await asyncio.sleep(0.05)
-        if not ending.done():
-            await consumer.kill()
-        elif ending.result() == -signal.SIGKILL:
-            died += 1
-    # One more life, for the acknowledgement that the last death left open.
-    consumer = Program("consumer_program", bench.database_url, bench.nats_url)
-    await consumer.start()
+    async with Program("consumer_program", bench.database_url, bench.nats_url) as consumer:
 
-    async def settled() -> bool:
-        info = await bench.jetstream.context.consumer_info(STREAM, "tests-fact")
-        return not info.num_ack_pending and not info.num_pending
+        async def settled() -> bool:
+            info = await bench.jetstream.context.consumer_info(STREAM, "tests-fact")
+            return await bench.has(events) and not info.num_ack_pending and not info.num_pending
 
-    await until(settled)
-    await consumer.kill()
-    assert died == kills
+        await consumer.said("died", 30)
+        await until(settled, 10 * kills)
+    assert consumer.count(f"died {-signal.SIGKILL}") == kills
     assert await bench.count("SELECT count(*) FROM effect") == events
     assert await bench.count("SELECT count(DISTINCT event_id) FROM effect") == events
     assert await bench.count("SELECT sum(number) FROM effect") == sum(range(events))
@@ -211,30 +197,30 @@ def _headers() -> dict[str, str]:
 async def test_p8_a_frozen_workers_job_is_taken_over_and_its_late_write_refused(bench: Bench) -> None:
     """SIGSTOP the leader in the middle of a run; another takes over once; SIGCONT: the zombie's write is refused."""
     frozen_for, lease = (60, 15.0) if LONG else (5, 2.0)
-    first = Program("worker_program", bench.database_url, "first", str(lease))
-    await first.start()
-    await first.said("working")
-    second = Program("worker_program", bench.database_url, "second", str(lease))
-    await second.start()
-    await second.said("ready")
+    async with (
+        Program("worker_program", bench.database_url, "first", str(lease)) as first,
+        Program("worker_program", bench.database_url, "second", str(lease)) as second,
+    ):
+        await second.said("ready")
+        leader, follower = (first, second) if first.count("working") else (second, first)
+        name = "first" if leader is first else "second"
+        other = "second" if leader is first else "first"
+        await until(lambda: _ran(bench, name))
+        assert not follower.count("working")
+        runs = leader.count("working")
+        while leader.count("working") == runs:
+            await asyncio.sleep(0.01)
+        leader.signal(signal.SIGSTOP)  # at the beginning of the run's half second
+        written = await bench.count(f"SELECT count(*) FROM effect WHERE thing = '{name}'")
+        await asyncio.sleep(frozen_for)
+        assert await _ran(bench, other)
 
-    async def led() -> bool:
-        return await bench.count("SELECT count(*) FROM effect WHERE thing = 'first'") >= 1
+        leader.signal(signal.SIGCONT)
+        await leader.said("refused")
+        await asyncio.sleep(1)
+        assert await bench.count(f"SELECT count(*) FROM effect WHERE thing = '{name}'") == written
+        assert leader.count("refused") == 1
 
-    await until(led)
-    assert second.lines == ["ready"]
-    runs = len(first.lines)
-    while len(first.lines) == runs:
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0.1)  # into the run's half second
-    first.signal(signal.SIGSTOP)
-    written = await bench.count("SELECT count(*) FROM effect WHERE thing = 'first'")
-    await asyncio.sleep(frozen_for)
-    assert await bench.count("SELECT count(*) FROM effect WHERE thing = 'second'") > 0
 
-    first.signal(signal.SIGCONT)
-    await first.said("refused")
-    await asyncio.sleep(1)
-    assert await bench.count("SELECT count(*) FROM effect WHERE thing = 'first'") == written
-    await second.kill()
-    await first.kill()
+async def _ran(bench: Bench, name: str) -> bool:
+    return await bench.count(f"SELECT count(*) FROM effect WHERE thing = '{name}'") > 0

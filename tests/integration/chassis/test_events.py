@@ -44,6 +44,10 @@ async def test_p6_a_poison_event_goes_to_the_dead_letters_and_blocks_nobody(benc
     await consumers.start()
     await until(lambda: bench.has(999), 20)
 
+    async def died() -> bool:
+        return len([letter async for letter in deadletter.letters(bench.jetstream)]) > 0
+
+    await until(died)
     dead = [letter async for letter in deadletter.letters(bench.jetstream)]
     assert [(letter.consumer, letter.deliveries, letter.reason) for letter in dead] == [
         ("tests-fact", 3, "attempt 3: ArithmeticError")

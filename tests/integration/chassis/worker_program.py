@@ -8,10 +8,12 @@ from uuid import uuid4
 
 from services.chassis.database import Database
 from services.chassis.jobs import Job, Jobs, LeadershipLost
+from tests.integration.chassis.lives import live
 from tests.integration.chassis.stand import INSERT
 
 
-async def main(database_url: str, name: str, lease: str) -> None:
+async def main() -> None:
+    database_url, name, lease = sys.argv[1:]
     database = Database(database_url, application=name)
 
     async def write() -> None:
@@ -31,7 +33,6 @@ async def main(database_url: str, name: str, lease: str) -> None:
 
     await Jobs(database, [Job("write", timedelta(seconds=0.1), work)], lease=float(lease)).start()
     print("ready", flush=True)
-    await asyncio.Event().wait()
 
 
-asyncio.run(main(*sys.argv[1:]))
+live(main)
