@@ -7,15 +7,26 @@ import sys
 from typing import TYPE_CHECKING
 
 from deploy.local import commands
+from deploy.local.process import StartFailed
+from services.chassis.topology import TopologyError
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one command; its exit code. A command is a function of the parsed arguments, set as default `run`."""
+    """Runs one command; its exit code. A command is a function of the parsed arguments, set as default `run`.
+
+    What a person can mend is one line on standard error: StartFailed and TopologyError say it.
+    """
     arguments = _parser().parse_args(argv)
-    code: int = arguments.run(arguments)
+    try:
+        code: int = arguments.run(arguments)
+    except (StartFailed, TopologyError) as failure:
+        print(*getattr(failure, "tail", ()), f"kerya: {failure}", sep="\n", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
     return code
 
 

@@ -80,10 +80,15 @@ def _ports(home: Home) -> Iterator[Check]:
 
 
 def _state(home: Home) -> Iterator[Check]:
+    from deploy.local.engines import binaries
+
     if not home.root.exists():
         yield True, f"no state yet; the first run makes {home.root}"
         return
     yield home.is_ours(), f"state in {home.root}"
+    elsewhere = binaries.outside(home.engine("postgres"))
+    if elsewhere.exists():
+        yield True, f"PostgreSQL's data is in {elsewhere}: its account may not enter {home.root}"
     if home.secrets.exists():
         private = home.secrets.stat().st_mode & 0o077 == 0
         yield private, f"secrets are {'private' if private else 'readable by others'}: {home.secrets}"

@@ -19,13 +19,7 @@ def register(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from deploy.local.process import StartFailed
-
-    try:
-        asyncio.run(_migrate(arguments.services))
-    except StartFailed as failure:
-        print(*failure.tail, failure, sep="\n")
-        return 1
+    asyncio.run(_migrate(arguments.services))
     return 0
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from deploy.local.process import Account, StartFailed
 
 _POSTGRES_INSTALL = "pginstall18"
+_SHARED = Path("/var/tmp").resolve()  # noqa: S108 - open to all accounts, and kept over a reboot
 
 
 class MissingBinary(StartFailed):
@@ -59,7 +60,7 @@ def reachable(path: Path, account: Account) -> bool:
 def outside(path: Path) -> Path:
     """A folder for `path`'s content where every account can go: stable for one path, one user."""
     name = path.resolve().as_posix().strip("/").replace("/", "-")
-    return Path(tempfile.gettempdir()).resolve() / f"kerya-{os.geteuid()}" / name
+    return _SHARED / f"kerya-{os.geteuid()}" / name
 
 
 def open_way(path: Path) -> None:
@@ -93,7 +94,10 @@ def _copied(install: Path) -> Path:
         libraries = f"{package.name}.libs"  # found by the programs relative to themselves
         shutil.copytree(package.with_name(libraries), partial / libraries, symlinks=True)
         partial.chmod(0o755)
-        partial.rename(target)
+        try:
+            partial.rename(target)
+        except OSError:  # another process was quicker
+            shutil.rmtree(partial)
     return target / package.name / install.name
 
 
