@@ -11,6 +11,7 @@ import structlog
 
 from edge.transcoder.api_key import ApiKeys, ExchangeFailed
 from edge.transcoder.body import ClientGone
+from edge.transcoder.cache import CachedReads, ResponseCache
 from edge.transcoder.contract import Contract
 from edge.transcoder.errors import Errors
 from edge.transcoder.faults import Fault
@@ -37,6 +38,7 @@ class Transcoder:
         upstreams: Mapping[str, Upstream],
         *,
         pages: Mapping[str, Page] | None = None,
+        cache: ResponseCache | None = None,
         max_body_bytes: int = 1 << 20,
         stream_seconds: float = 3600.0,
         trace_ratio: float = 0.0,
@@ -44,13 +46,19 @@ class Transcoder:
         self._errors = Errors(contract)
         self._routes = build_routes(contract, upstreams)
         self._pages = pages or {}
-        self.api_keys = _api_keys(contract, upstreams)
-        caller = Caller(self._errors, self.api_keys, Tracing(trace_ratio), max_body_bytes)
+        self._api_keys = _api_keys(contract, upstreams)
+        caller = Caller(self._errors, self._api_keys, Tracing(trace_ratio), max_body_bytes)
         self._caller = caller
+        self._reads = CachedReads(cache or ResponseCache(0), caller)
         self._streams = Streams(caller, stream_seconds)
         bidi = build_bidi_routes(contract, upstreams, socket_binding)
         self._sockets = Sockets(self._routes, bidi, caller, self._errors, stream_seconds)
         self.under_way = 0
+
+    def forget_tokens(self) -> None:
+        """Drops the tokens that API keys were exchanged for."""
+        if self._api_keys is not None:
+            self._api_keys.forget()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one ASGI connection."""
@@ -101,7 +109,7 @@ class Transcoder:
                 return await self._streams.serve(route, segments, request, send)
             if route.method.client_streaming:
                 return await self._streams.collect(route, request)
-            return await self._caller.unary(route, segments, request)
+            return await self._reads.unary(route, segments, request)
         except Fault as fault:
             return self._errors.of_fault(fault, request.headers.get(b"accept-language"))
         except ExchangeFailed as refused:

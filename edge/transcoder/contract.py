@@ -57,6 +57,16 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """A fact that makes cache entries stale, by tag templates over its fields, or ends tokens."""
+
+    subject: str
+    type: type[Message]
+    purges: tuple[str, ...]
+    revokes: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """What an error reason of the contract means: gRPC code and texts by language."""
 
@@ -82,13 +92,13 @@ class Contract:
             raise ContractFault(f"the descriptor set lacks {name}")
         return desc.type
 
-    def purges(self) -> Iterator[tuple[str, str, type[Message], tuple[str, ...]]]:
-        """The events that make cache entries stale: (stream, subject, class, tag templates)."""
+    def events(self) -> Iterator[Event]:
+        """The events that concern the edge: those that make cache entries or tokens stale."""
         for desc in self.registry:
             if isinstance(desc, DescMessage):
                 event = option(self.registry, desc.proto.options, OPTIONS + "event")
-                if event is not None and event.purges:
-                    yield event.stream, event.subject, desc.type, tuple(event.purges)
+                if event is not None and (event.purges or event.revokes):
+                    yield Event(event.subject, desc.type, tuple(event.purges), bool(event.revokes))
 
 
 def option(registry: Registry, options: Message | None, name: str) -> Any:

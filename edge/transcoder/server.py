@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import ssl
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
@@ -17,8 +18,10 @@ from granian.server.embed import Server
 from edge.portal.openapi import build
 from edge.portal.pages import portal
 from edge.transcoder.app import Transcoder
+from edge.transcoder.cache import ResponseCache
 from edge.transcoder.contract import Contract
 from edge.transcoder.ops import serve_metrics
+from edge.transcoder.purge import Purger
 from edge.transcoder.readiness import Watch
 from edge.transcoder.request import MAX_SECONDS
 from edge.transcoder.settings import TranscoderSettings
@@ -41,15 +44,19 @@ async def serve(settings: TranscoderSettings) -> None:
         _in_background(stack, watch.run())
         if settings.metrics_listen:
             stack.push_async_callback(await serve_metrics(settings.metrics_listen))
+        cache = ResponseCache(settings.transcoder_cache_bytes)
         document = orjson.dumps(build(descriptors, settings.public_url))
         app = Transcoder(
             contract,
             upstreams,
             pages=portal(watch.readiness, document),
+            cache=cache,
             max_body_bytes=settings.edge_max_body_bytes,
             stream_seconds=settings.edge_stream_duration,
             trace_ratio=settings.trace_ratio,
         )
+        if settings.nats_url:
+            _in_background(stack, _purger(contract, cache, app, settings.nats_url, settings).run())
         server = listener(app, settings)
         serving = _in_background(stack, server.serve())
         log.info("listening", address=settings.listen, services=sorted(upstreams))
@@ -108,6 +115,16 @@ def _upstreams(contract: Contract, settings: TranscoderSettings, stack: AsyncExi
         made[name] = Upstream(name, target, methods, identity)
         stack.push_async_callback(made[name].close)
     return made
+
+
+def _purger(
+    contract: Contract, cache: ResponseCache, app: Transcoder, url: str, settings: TranscoderSettings
+) -> Purger:
+    tls = None
+    if url.startswith("tls://") and settings.tls_directory:
+        tls = ssl.create_default_context(cafile=settings.tls_directory / "ca.pem")
+        tls.load_cert_chain(settings.tls_directory / "cert.pem", settings.tls_directory / "key.pem")
+    return Purger(contract, cache, app.forget_tokens, url, tls)
 
 
 def _in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

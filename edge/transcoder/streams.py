@@ -18,7 +18,7 @@ from edge.transcoder.metrics import OPEN_STREAMS
 from edge.transcoder.request import Request
 from edge.transcoder.response import Receive, Response, Send
 from edge.transcoder.route import Route
-from edge.transcoder.unary import Caller
+from edge.transcoder.unary import Caller, check_credentials
 from edge.transcoder.validation import validate
 
 KEEP_ALIVE_SECONDS = 15.0
@@ -37,8 +37,8 @@ class Streams:
 
     async def serve(self, route: Route, segments: list[str], request: Request, send: Send) -> Response | None:
         """Sends the stream; answers instead where it fails before its first message, so that the status is right."""
+        wire = (await self._caller.message(route, segments, request)).to_binary()
         metadata = await self._caller.metadata(route.method, request.headers)
-        wire = await self._caller.wire(route, segments, request)
         if route.upstream.breaker.refuses():
             return self._caller.failed(route.method, request.headers, 14, (), ())
         call = route.upstream.server_stream(route.method.path, wire, tuple(metadata), self._seconds)
@@ -106,6 +106,7 @@ class Streams:
 
     async def collect(self, route: Route, request: Request) -> Response:
         """A client stream: the body is a JSON array of messages or NDJSON, the answer one message."""
+        check_credentials(route.method, request.headers)
         metadata = await self._caller.metadata(route.method, request.headers)
         body = await self._caller.body(request)
         wires = []

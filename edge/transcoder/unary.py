@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from protobuf import Message
+
 from edge.transcoder.api_key import PREFIX, ApiKeys
 from edge.transcoder.body import check_encoding, check_json, read_body
 from edge.transcoder.contract import Method
@@ -31,12 +33,15 @@ class Caller:
 
     async def unary(self, route: Route, segments: list[str], request: Request) -> Response:
         """Transcodes one request. Raises Fault, ExchangeFailed, ClientGone."""
+        return await self.answer(route, await self.message(route, segments, request), request)
+
+    async def answer(self, route: Route, message: Message, request: Request) -> Response:
+        """Calls with the request message. Raises Fault, ExchangeFailed."""
         headers = request.headers
         timeout = request.timeout()
         metadata = await self.metadata(route.method, headers)
-        wire = await self.wire(route, segments, request)
         with self.tracing.span(metadata, route.timing.label), _Watch(request.receive):
-            reply = await route.upstream.unary(route.wire_path, wire, tuple(metadata), timeout)
+            reply = await route.upstream.unary(route.wire_path, message.to_binary(), tuple(metadata), timeout)
         if reply.code:
             return self.failed(route.method, headers, reply.code, reply.initial, reply.trailing)
         asked = response_headers(reply.initial, reply.trailing)
@@ -54,7 +59,7 @@ class Caller:
         return Call(method.path, headers.get(b"accept-language"), bool(headers.get(b"if-match")))
 
     async def metadata(self, method: Method, headers: Headers) -> list[tuple[str, str]]:
-        """What travels on, an API key exchanged for a token. Raises Fault(TOKEN_MISSING), ExchangeFailed."""
+        """What travels on, an API key exchanged for a token. Raises ExchangeFailed."""
         handed_on = headers.metadata(method.headers)
         key = headers.get(b"x-api-key")
         bearer = headers.get(b"authorization")
@@ -64,13 +69,12 @@ class Caller:
             handed_on = [pair for pair in handed_on if pair[0] != "authorization"]
             token = await self._api_keys.authorization(key.strip(), tuple(handed_on))
             handed_on.append(("authorization", token))
-        elif not bearer and not method.public:
-            raise Fault("TOKEN_MISSING")
         return handed_on
 
-    async def wire(self, route: Route, segments: list[str], request: Request) -> bytes:
-        """The request message in wire form, within its bounds. Raises Fault, ClientGone."""
+    async def message(self, route: Route, segments: list[str], request: Request) -> Message:
+        """The request message, within its bounds. Raises Fault, ClientGone."""
         headers = request.headers
+        check_credentials(route.method, headers)
         body, content_type = b"", ""
         if route.binding.takes_body or request.method == "POST":
             body = await self.body(request)
@@ -80,12 +84,18 @@ class Caller:
         resume = headers.get(b"last-event-id") if route.binding.resumes else ""
         message = route.binding.message(segments, request.query, body, content_type, resume)
         validate(message)
-        return message.to_binary()
+        return message
 
     async def body(self, request: Request) -> bytes:
         """The request's body. Raises Fault, ClientGone."""
         check_encoding(request.headers)
         return await read_body(request.receive, request.headers, self._max_body_bytes)
+
+
+def check_credentials(method: Method, headers: Headers) -> None:
+    """Who shows nothing is told so before anything else. Raises Fault(TOKEN_MISSING)."""
+    if not method.public and not headers.get(b"authorization") and not headers.get(b"x-api-key"):
+        raise Fault("TOKEN_MISSING")
 
 
 class _Watch:

@@ -24,7 +24,7 @@ from edge.transcoder.response import Receive, Response, Scope, Send
 from edge.transcoder.route import Route
 from edge.transcoder.routes import Match, RouteTable
 from edge.transcoder.streams import Reader
-from edge.transcoder.unary import Caller
+from edge.transcoder.unary import Caller, check_credentials
 from edge.transcoder.validation import validate
 
 PROTOCOL = "kerya.v1"
@@ -68,11 +68,12 @@ class Sockets:
             request.check_target()
             match = self._match(request)
             route = match.target
+            check_credentials(route.method, request.headers)
             metadata = tuple(await self._caller.metadata(route.method, request.headers))
             if route.method.client_streaming:
                 call = route.upstream.bidi_stream(route.method.path, metadata, self._seconds)
                 return await self._both_ways(route, request, send, call)
-            wire = await self._caller.wire(route, match.segments, request)
+            wire = (await self._caller.message(route, match.segments, request)).to_binary()
             call = route.upstream.server_stream(route.method.path, wire, metadata, self._seconds)
             return await self._one_way(route, request, send, call)
         except Fault as fault:

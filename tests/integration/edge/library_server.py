@@ -18,7 +18,7 @@ SERVICE = "kerya.library.v1.LibraryService"
 PACKAGE = "kerya.library.v1."
 
 
-def make(name: str, **fields: Any) -> Any:
+def make(name: str, /, **fields: Any) -> Any:
     """A message by full name, or by its name in the library."""
     return contract().message(name if "." in name else PACKAGE + name)(**fields)
 
