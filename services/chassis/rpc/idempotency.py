@@ -40,7 +40,7 @@ class IdempotencyStage:
         request = call.request.SerializeToString(deterministic=True)
         begun = await self._store.begin(scope, key, call.rule.full_name, request)
         if isinstance(begun, Replay):
-            call.trail("idempotency-replayed", "true")
+            call.trail("idempotent-replayed", "true")
             return begun.answer
         try:
             with intention(begun.intention):

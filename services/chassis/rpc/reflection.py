@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import grpc
-from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf import text_format
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
-from grpc_reflection.v1alpha import reflection, reflection_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha._async import ReflectionServicer
 
 from services.chassis.contract import DESCRIPTORS
@@ -20,7 +23,8 @@ def add_reflection(server: grpc.aio.Server) -> None:
     for file in FileDescriptorSet.FromString(DESCRIPTORS.read_bytes()).file:
         pool.Add(file)
         services += [f"{file.package}.{service.name}" for service in file.service]
-    pool.AddSerializedFile(reflection_pb2.DESCRIPTOR.serialized_pb)
+    for file in _own_schemas():
+        pool.Add(file)
     servicer = ReflectionServicer(sorted(set(services)), pool=pool)
     handler = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
@@ -33,4 +37,11 @@ def add_reflection(server: grpc.aio.Server) -> None:
         )
 
 
-assert reflection.SERVICE_NAME == NAMES[1]
+def _own_schemas() -> Iterator[FileDescriptorProto]:
+    """The schema of reflection itself, which clients resolve like any other: as installed, and renamed to v1."""
+    schema = FileDescriptorProto()
+    reflection_pb2.DESCRIPTOR.CopyToProto(schema)
+    yield schema
+    renamed = FileDescriptorProto()
+    text_format.Parse(text_format.MessageToString(schema).replace("v1alpha", "v1"), renamed)
+    yield renamed
