@@ -14,16 +14,19 @@ from services.booking.ports import PaymentProvider, PropertyCatalog
 from services.booking.repository.payments import Payments
 from services.booking.servicer import BookingServicer, CalendarServicer, PaymentServicer
 from services.booking.settings import Settings
+from services.booking.usecases.apply_provider_event import ApplyProviderEvent, ApplyProviderEvents
 from services.booking.usecases.calendars import BlockNights, GetCalendar, UnblockNights
 from services.booking.usecases.cancel_booking import CancelBooking
+from services.booking.usecases.complete_stays import CompleteStays
 from services.booking.usecases.create_booking import CreateBooking
 from services.booking.usecases.create_quote import CreateQuote
-from services.booking.usecases.expire_holds import CompleteStays, ExpireHolds
+from services.booking.usecases.expire_holds import ExpireHolds
 from services.booking.usecases.prove_ledger import ProveLedger
 from services.booking.usecases.read_bookings import GetBooking, ListBookings, PreviewCancellation
-from services.booking.usecases.receive_webhook import ApplyProviderEvent, ApplyProviderEvents, ReceiveWebhook
+from services.booking.usecases.receive_webhook import ReceiveWebhook
 from services.booking.usecases.record_payment import RecordPayment, RecordRefund
-from services.booking.usecases.tell_provider import SendRefunds, VoidPayments
+from services.booking.usecases.send_refunds import SendRefunds
+from services.booking.usecases.void_payments import VoidPayments
 from services.chassis.jobs import Job
 from services.chassis.outbox import Outbox
 from services.chassis.service import Chassis, Service
@@ -31,7 +34,7 @@ from services.chassis.service import Chassis, Service
 
 async def build(chassis: Chassis, settings: Settings) -> Service:
     """Puts the service together."""
-    return compose(chassis, settings, PropertyClient(chassis.channel("property")), _stripe(chassis, settings))
+    return compose(chassis, settings, PropertyClient(chassis.channel("property")), stripe_provider(chassis, settings))
 
 
 def compose(chassis: Chassis, settings: Settings, catalog: PropertyCatalog, provider: PaymentProvider) -> Service:
@@ -106,7 +109,8 @@ def _jobs(
     )
 
 
-def _stripe(chassis: Chassis, settings: Settings) -> StripeProvider:
+def stripe_provider(chassis: Chassis, settings: Settings) -> StripeProvider:
+    """Stripe, or the sandbox that plays it."""
     return StripeProvider(
         chassis.provider("stripe", settings.stripe_base_url),
         settings.stripe_base_url,

@@ -37,6 +37,8 @@ STRIPE_VERSION = "2026-10-28.endive"
 SIGNATURE_TOLERANCE_S = 300
 # A call that failed on the way is made again by its caller, with the stored key; the SDK need not.
 NETWORK_RETRIES = 0
+# Below the deadline of the call that waits for it, so that its caller is told what happened.
+TIMEOUT_S = 4.0
 
 
 class PropertyClient:
@@ -94,7 +96,9 @@ class _Transport(stripe.HTTPClient):
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
         try:
-            response = await self._client.request(method, url, headers=dict(headers), content=post_data)
+            response = await self._client.request(
+                method, url, headers=dict(headers), content=post_data, timeout=TIMEOUT_S
+            )
         except (httpx.HTTPError, DependencyDown) as error:
             raise stripe.APIConnectionError(  # type: ignore[no-untyped-call]
                 f"{type(error).__name__} on the way to Stripe", should_retry=False

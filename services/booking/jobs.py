@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from services.booking.usecases.expire_holds import CompleteStays, ExpireHolds
+from services.booking.usecases.apply_provider_event import ApplyProviderEvents
+from services.booking.usecases.complete_stays import CompleteStays
+from services.booking.usecases.expire_holds import ExpireHolds
 from services.booking.usecases.prove_ledger import ProveLedger
-from services.booking.usecases.receive_webhook import ApplyProviderEvents
-from services.booking.usecases.tell_provider import SendRefunds, VoidPayments
+from services.booking.usecases.send_refunds import SendRefunds
+from services.booking.usecases.void_payments import VoidPayments
 from services.chassis.jobs import Job
 
 

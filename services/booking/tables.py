@@ -24,8 +24,7 @@ from services.chassis.tables import chassis_metadata
 
 metadata = chassis_metadata()
 
-# Numbers the changes of nights. Drawn while the nights' rows are locked, so that of two changes of one night the later
-# one has the higher number.
+# Numbers the changes of nights.
 night_change = Sequence("night_change", metadata=metadata)
 
 

@@ -18,7 +18,7 @@ from services.booking.domain.money import Money
 from services.booking.domain.policy import CURRENT_VERSION, Schedule
 from services.booking.domain.pricing import Price
 from services.booking.domain.stay import Stay
-from services.booking.domain.terms import PolicyKind, PropertyTerms
+from services.booking.domain.terms import PolicyKind, PropertyTerms, local_date
 
 # Part of what is signed, so that a text signed for anything else is never a quote.
 PURPOSE = b"kerya.quote.1\0"
@@ -50,6 +50,11 @@ class Quote:
     def schedule(self) -> Schedule:
         """When the stay begins and ends."""
         return Schedule(self.stay, self.time_zone, self.check_in_time, self.check_out_time)
+
+    @property
+    def created_on(self) -> date:
+        """The day it was at the property when the quote was made."""
+        return local_date(self.created_at, self.time_zone)
 
     def require_live(self, now: datetime) -> None:
         """Refuses a quote whose time is over."""

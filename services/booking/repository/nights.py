@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Date, Text, Uuid, cast, delete, func, literal, select, update
@@ -16,6 +18,9 @@ from services.booking.tables import block, night, night_change
 from services.chassis.database import ReadConnection, WriteConnection
 
 HOLD, BOOKING, BLOCK = "HOLD", "BOOKING", "BLOCK"
+# Nights that changed hands, each with the number of the change. Numbers are drawn once a row is ours, so that of two
+# changes of one night the later one has the higher number.
+Numbered = dict[date, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ async def hold(tx: WriteConnection, booking: Booking) -> Taking | None:
     taken = await _take(tx, booking.property_id, booking.stay, HOLD, booking_id=booking.booking_id)
     if len(taken) < booking.stay.length:
         return None
-    return await _taking(tx, booking.property_id, booking.stay, NightsCause.BOOKING, booking.booking_id)
+    return _of_stay(booking, taken)
 
 
 async def confirm(tx: WriteConnection, booking: Booking) -> None:
@@ -48,8 +53,8 @@ async def confirm(tx: WriteConnection, booking: Booking) -> None:
 
 async def release(tx: WriteConnection, booking: Booking) -> Taking:
     """Gives the nights of a booking back."""
-    await tx.execute(delete(night).where(*_of_booking(booking)))
-    return await _taking(tx, booking.property_id, booking.stay, NightsCause.BOOKING, booking.booking_id)
+    statement = delete(night).where(*_of_booking(booking)).returning(night.c.night, night_change.next_value())
+    return _of_stay(booking, _numbered(await tx.execute(statement)))
 
 
 async def keep_back(tx: WriteConnection, property_id: UUID, nights: Stay, block_id: UUID, note: str) -> list[Taking]:
@@ -57,8 +62,7 @@ async def keep_back(tx: WriteConnection, property_id: UUID, nights: Stay, block_
     await tx.execute(
         insert(block).values(property_id=property_id, block_id=block_id, note=note).on_conflict_do_nothing()
     )
-    taken = await _take(tx, property_id, nights, BLOCK, block_id=block_id)
-    return [await _taking(tx, property_id, part, NightsCause.BLOCK, block_id) for part in ranges(taken)]
+    return _blocks(property_id, block_id, await _take(tx, property_id, nights, BLOCK, block_id=block_id))
 
 
 async def give_back(tx: WriteConnection, property_id: UUID, nights: Stay) -> list[Taking]:
@@ -66,16 +70,12 @@ async def give_back(tx: WriteConnection, property_id: UUID, nights: Stay) -> lis
     statement = (
         delete(night)
         .where(*_inside(property_id, nights), night.c.kind == BLOCK)
-        .returning(night.c.block_id, night.c.night)
+        .returning(night.c.block_id, night.c.night, night_change.next_value())
     )
-    by_block: dict[UUID, list[date]] = {}
-    for block_id, day in await tx.execute(statement):
-        by_block.setdefault(block_id, []).append(day)
-    return [
-        await _taking(tx, property_id, part, NightsCause.BLOCK, block_id)
-        for block_id, days in by_block.items()
-        for part in ranges(days)
-    ]
+    by_block: dict[UUID, Numbered] = {}
+    for block_id, day, number in await tx.execute(statement):
+        by_block.setdefault(block_id, {})[day] = number
+    return [taking for block_id, days in by_block.items() for taking in _blocks(property_id, block_id, days)]
 
 
 async def taken(conn: ReadConnection, property_id: UUID, nights: Stay) -> list[TakenNight]:
@@ -96,7 +96,7 @@ async def _take(
     *,
     booking_id: UUID | None = None,
     block_id: UUID | None = None,
-) -> list[date]:
+) -> Numbered:
     # One statement, in the order of the nights: two takers of overlapping ranges meet at their first common night, and
     # never wait for each other in a circle.
     series = func.generate_series(nights.check_in, nights.last_night, literal(timedelta(days=1)))
@@ -109,13 +109,24 @@ async def _take(
         literal(block_id, Uuid),
     ).order_by(days.c.night)
     columns = ["property_id", "night", "kind", "booking_id", "block_id"]
-    statement = insert(night).from_select(columns, values).on_conflict_do_nothing().returning(night.c.night)
-    return list((await tx.execute(statement)).scalars())
+    statement = insert(night).from_select(columns, values).on_conflict_do_nothing()
+    return _numbered(await tx.execute(statement.returning(night.c.night, night_change.next_value())))
 
 
-async def _taking(tx: WriteConnection, property_id: UUID, nights: Stay, cause: NightsCause, holder_id: UUID) -> Taking:
-    version = (await tx.execute(select(night_change.next_value()))).scalar_one()
-    return Taking(property_id, nights, cause, holder_id, version)
+def _numbered(rows: Iterable[Any]) -> Numbered:
+    return dict(tuple(row) for row in rows)
+
+
+def _of_stay(booking: Booking, days: Numbered) -> Taking:
+    version = max(days.values(), default=0)
+    return Taking(booking.property_id, booking.stay, NightsCause.BOOKING, booking.booking_id, version)
+
+
+def _blocks(property_id: UUID, block_id: UUID, days: Numbered) -> list[Taking]:
+    return [
+        Taking(property_id, part, NightsCause.BLOCK, block_id, max(days[day] for day in part.nights()))
+        for part in ranges(days)
+    ]
 
 
 def _inside(property_id: UUID, nights: Stay) -> tuple[ColumnElement[bool], ...]:

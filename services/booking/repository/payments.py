@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, Table, case, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, RowMapping, Table, case, func, insert, select, update
 
 from services.booking.domain.money import Money
 from services.booking.domain.payment import Payment, PaymentState, Refund, RefundReason, RefundState
@@ -18,7 +17,7 @@ from services.chassis.crypto import FieldCipher, Place
 from services.chassis.database import ReadConnection, WriteConnection
 
 # How long the provider is left alone after a failed call: doubled with each, up to ten minutes.
-FIRST_PAUSE = timedelta(seconds=2)
+FIRST_PAUSE_S = 2.0
 LONGEST_DOUBLING = 8
 
 
@@ -151,7 +150,7 @@ async def _claim(
         .with_for_update(skip_locked=True)
     )
     doublings = case((of.c.attempts < LONGEST_DOUBLING, of.c.attempts), else_=LONGEST_DOUBLING)
-    pause = literal(FIRST_PAUSE) * func.power(2, doublings)
+    pause = func.make_interval(0, 0, 0, 0, 0, 0, FIRST_PAUSE_S * func.power(2.0, doublings))
     statement = (
         update(of)
         .where(key.in_(due.scalar_subquery()))

@@ -7,7 +7,7 @@ hold, is the provider's idempotency key. If nobody calls again, the hold expires
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,11 +17,11 @@ from services.booking.domain.events import BookingHeld, NightsTaken
 from services.booking.domain.money import Money
 from services.booking.domain.payment import Payment
 from services.booking.domain.quote import Quote, read
-from services.booking.domain.terms import local_date
 from services.booking.ports import PaymentProvider
 from services.booking.repository import bookings, nights
 from services.booking.repository.payments import Payments
-from services.booking.usecases.free_nights import refusal_of
+from services.booking.usecases.free_nights import refusal_of, require_free
+from services.booking.usecases.turns import Turns
 from services.booking.usecases.view import BookingView, view
 from services.chassis.database import Database, WriteConnection
 from services.chassis.ids import intended_id, new_id
@@ -29,7 +29,6 @@ from services.chassis.metrics import counter
 from services.chassis.outbox import Outbox
 
 HELD = counter("bookings_held", "Bookings whose nights were held.")
-REFUSED = counter("bookings_refused", "Bookings refused because somebody had a night.")
 
 
 @dataclass(frozen=True)
@@ -43,30 +42,37 @@ class CreateBooking:
     key: bytes
     hold_lifetime: timedelta
     max_holds: int
+    turns: Turns = field(default_factory=Turns)
 
     async def __call__(self, client_id: UUID, quote_token: str, message: str) -> BookingView:
         """The held booking with its open payment."""
-        booking = await self._hold(client_id, read(quote_token, self.key), message)
-        return await self._open_payment(booking)
+        quote, booking_id = read(quote_token, self.key), intended_id()
+        async with self.turns.of(quote.property_id):
+            # Whoever comes too late learns it from one read, and needs no transaction for it.
+            async with self.database.read() as conn:
+                await require_free(conn, quote.property_id, quote.stay, quote.created_on, booking_id)
+            held = await self._hold(booking_id, client_id, quote, message)
+        return await self._open_payment(held)
 
-    async def _hold(self, client_id: UUID, quote: Quote, message: str) -> Booking:
+    async def _hold(self, booking_id: UUID, client_id: UUID, quote: Quote, message: str) -> BookingView:
         async with self.database.write() as tx:
             at = await bookings.now(tx)
-            booking = hold(intended_id(), new_id(), client_id, quote, message, at, self.hold_lifetime)
+            booking = hold(booking_id, new_id(), client_id, quote, message, at, self.hold_lifetime)
             if not await bookings.add(tx, booking):
                 # An earlier attempt of this call got so far; what it promised stands, also past the quote's time.
-                return await bookings.get_known(tx, booking.booking_id)
+                [found] = await view(tx, self.payments, [await bookings.get_known(tx, booking_id)])
+                return found
             quote.require_live(at)
             await self._require_welcome(tx, booking)
+            payment = _payment(booking)
+            await self.payments.add(tx, payment)
+            # The nights come last: whoever wants them, too, waits for the rest of this transaction.
             taking = await nights.hold(tx, booking)
             if taking is None:
-                REFUSED.inc()
-                today = local_date(at, quote.time_zone)
-                raise await refusal_of(tx, booking.property_id, booking.stay, today, booking.booking_id)
-            await self.payments.add(tx, _payment(booking))
+                raise await refusal_of(tx, quote.property_id, quote.stay, quote.created_on, booking_id)
             await self.outbox.add(tx, BookingHeld(booking), NightsTaken(taking))
         HELD.inc()
-        return booking
+        return BookingView(booking, payment)
 
     async def _require_welcome(self, tx: WriteConnection, booking: Booking) -> None:
         if booking.client_id == booking.host_id:
@@ -75,16 +81,14 @@ class CreateBooking:
         if await bookings.count_holds(tx, booking.client_id) > self.max_holds:
             raise TooManyHolds(max_holds=self.max_holds)
 
-    async def _open_payment(self, booking: Booking) -> BookingView:
+    async def _open_payment(self, held: BookingView) -> BookingView:
+        if held.booking.state is not State.HELD or held.payment.intent_id:
+            return held
+        intent = await self.provider.open(held.payment)
         async with self.database.write() as tx:
-            [found] = await view(tx, self.payments, [booking])
-        if booking.state is not State.HELD or found.payment.intent_id:
-            return found
-        intent = await self.provider.open(found.payment)
-        async with self.database.write() as tx:
-            await self.payments.set_intent(tx, booking.payment_id, intent.intent_id, intent.client_secret)
+            await self.payments.set_intent(tx, held.payment.payment_id, intent.intent_id, intent.client_secret)
             # Read again: the money may have come before this answer, or the hold may have ended.
-            [found] = await view(tx, self.payments, [await bookings.get_known(tx, booking.booking_id)])
+            [found] = await view(tx, self.payments, [await bookings.get_known(tx, held.booking.booking_id)])
         return found
 
 

@@ -1,14 +1,12 @@
-"""Time: holds end, stays end. Both by the database's clock."""
+"""Holds end when their time is over, by the database's clock."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.booking.domain import ledger
 from services.booking.domain.booking import Booking
-from services.booking.domain.events import BookingCompleted, BookingExpired
+from services.booking.domain.events import BookingExpired
 from services.booking.repository import bookings
-from services.booking.repository import ledger as books
 from services.booking.repository.payments import Payments
 from services.booking.usecases.endings import end
 from services.chassis.database import Database, WriteConnection
@@ -17,7 +15,7 @@ from services.chassis.outbox import Outbox
 
 EXPIRED = counter("bookings_expired", "Holds that were not paid in time.")
 # Bookings ended in one transaction: small, so that a payment coming in waits for its booking but a moment.
-BATCH = 20
+BATCH = 10
 
 
 @dataclass(frozen=True)
@@ -43,27 +41,3 @@ class ExpireHolds:
         expired = booking.expire(await bookings.now(tx))
         _, released = await end(tx, self.payments, expired)
         await self.outbox.add(tx, BookingExpired(expired), released)
-
-
-@dataclass(frozen=True)
-class CompleteStays:
-    """Completes confirmed bookings after check-out; host and marketplace have earned their parts."""
-
-    database: Database
-    outbox: Outbox
-
-    async def __call__(self) -> None:
-        """Goes on until none is due."""
-        ended = BATCH
-        while ended == BATCH:
-            async with self.database.write() as tx:
-                due = await bookings.lock_ended_stays(tx, BATCH)
-                for booking in due:
-                    await self._complete(tx, booking)
-            ended = len(due)
-
-    async def _complete(self, tx: WriteConnection, booking: Booking) -> None:
-        completed = booking.complete(await bookings.now(tx))
-        await bookings.save(tx, completed)
-        await books.post(tx, ledger.earn(completed))
-        await self.outbox.add(tx, BookingCompleted(completed))

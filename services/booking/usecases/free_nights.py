@@ -14,11 +14,12 @@ from services.chassis.database import ReadConnection
 NEARBY = timedelta(days=90)
 
 
-async def require_free(conn: ReadConnection, property_id: UUID, stay: Stay, today: date) -> None:
-    """Refuses a stay of which somebody has a night now. Only holding the nights makes sure of them."""
-    refusal = await refusal_of(conn, property_id, stay, today)
-    if refusal.conflicts:
-        raise refusal
+async def require_free(
+    conn: ReadConnection, property_id: UUID, stay: Stay, today: date, holder_id: UUID | None = None
+) -> None:
+    """Refuses a stay of which somebody else has a night now. Only holding the nights makes sure of them."""
+    if any(found.holder_id != holder_id for found in await nights.taken(conn, property_id, stay)):
+        raise await refusal_of(conn, property_id, stay, today, holder_id)
 
 
 async def refusal_of(

@@ -28,7 +28,12 @@ def test_the_contract_carries_every_amount_there_and_back(minor: int, currency: 
 
 @pytest.mark.parametrize(
     ("currency", "minor", "units", "nanos"),
-    [("DZD", 1250, 12, 500_000_000), ("TND", 1250, 1, 250_000_000), ("JPY", 1250, 1250, 0), ("EUR", -175, -1, -750_000_000)],
+    [
+        ("DZD", 1250, 12, 500_000_000),
+        ("TND", 1250, 1, 250_000_000),
+        ("JPY", 1250, 1250, 0),
+        ("EUR", -175, -1, -750_000_000),
+    ],
 )
 def test_an_amount_reads_as_people_write_it(currency: str, minor: int, units: int, nanos: int) -> None:
     assert money(Money(minor, currency)) == money_pb2.Money(currency_code=currency, units=units, nanos=nanos)

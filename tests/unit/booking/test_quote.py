@@ -79,7 +79,9 @@ def test_a_weekend_is_friday_and_saturday() -> None:
 )
 def test_a_price_is_its_parts_and_can_be_charged(nightly: int, cleaning: int, nights: int, currency: str) -> None:
     priced = price(terms(nightly, nightly + 1, cleaning, currency), stay(3, nights))
-    assert priced.total.minor == sum(night.minor for night in priced.nights) + priced.cleaning.minor + priced.service.minor
+    assert (
+        priced.total.minor == sum(night.minor for night in priced.nights) + priced.cleaning.minor + priced.service.minor
+    )
     tenth = (priced.lodging + priced.cleaning).minor // 10
     assert tenth <= priced.service.minor <= tenth + 9
     assert currency != "TND" or priced.total.minor % 10 == 0

@@ -1,6 +1,7 @@
 """Ranges of nights, and the free ones nearby."""
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ def day(number: int) -> date:
 def test_ranges_hold_the_same_nights_in_as_few_pieces_as_possible(nights: set[date]) -> None:
     found = ranges(nights)
     assert {night for part in found for night in part.nights()} == nights
-    assert all(one.check_out < other.check_in for one, other in zip(found, found[1:], strict=False))
+    assert all(one.check_out < other.check_in for one, other in pairwise(found))
 
 
 def test_alternatives_are_the_nearest_free_ranges() -> None:
