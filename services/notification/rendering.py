@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import PackageLoader, StrictUndefined, Template, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
@@ -26,6 +26,8 @@ FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 _ISOLATES = str.maketrans("", "", FIRST_STRONG_ISOLATE + POP_ISOLATE)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e]+")
 SEPARATOR = " | "
+
+T = TypeVar("T")
 
 
 class IncompleteContent(Exception):
@@ -68,8 +70,13 @@ class Renderer:
         self._text = layouts.overlay(autoescape=False).get_template("mail.txt.j2")
 
     def digest(self, kind: Kind, values: Values, locale: str) -> Digest:
-        """Title and body in plain text. Raises IncompleteContent."""
-        blocks = self._blocks(kind, values, known(locale), ("subject", "lead"))
+        """Title and body in plain text. Where a value is missing, a sentence that says so: one notification with a hole
+        must not hide the others in its list."""
+        try:
+            blocks = self._blocks(kind, values, known(locale), ("subject", "lead"))
+        except IncompleteContent:
+            frame = self._environments[known(locale)].get_template("frame.j2")
+            return Digest(self._block(frame, "unreadable", {}), "")
         return Digest(blocks["subject"].translate(_ISOLATES), "\n\n".join(_paragraphs(blocks["lead"])))
 
     def mail(self, kind: Kind, values: Mapping[str, Any], locale: str) -> Message:
@@ -113,16 +120,25 @@ def _environment(locale: str) -> ImmutableSandboxedEnvironment:
     )
 
     def as_date(value: date) -> str:
-        return long_date(value, locale)
+        return long_date(_present(value), locale)
 
     def as_money(value: Money) -> str:
-        return amount(value, locale)
+        return amount(_present(value), locale)
 
     def as_moment(value: datetime, time_zone: str) -> str:
-        return moment(value, locale, time_zone)
+        return moment(_present(value), locale, time_zone)
 
     environment.filters.update(date=as_date, money=as_money, moment=as_moment, address=Address)
     return environment
+
+
+def _present(value: T) -> T:
+    """The value a filter was given. Raises IncompleteContent for none, where the filter itself would only stumble."""
+    if isinstance(value, StrictUndefined):
+        str(value)  # raises, with the variable's name
+    if value is None or value == "":
+        raise IncompleteContent("a value is empty")
+    return value
 
 
 def _loader(folder: str) -> PackageLoader:

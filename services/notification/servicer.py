@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,9 +78,8 @@ class NotificationServicer(NotificationServiceServicer):
     async def UpdateNotificationPreferences(
         self, request: service.UpdateNotificationPreferencesRequest, context: Any
     ) -> pb.NotificationPreferences:
-        switches = mapper.switches(request)
-        changed = await self._use.update_preferences(caller().require_user(), switches, request.preferences.etag)
-        return mapper.preferences(changed)
+        switches, seen = mapper.switches(request), request.preferences.etag or _metadata().get("if-match", "")
+        return mapper.preferences(await self._use.update_preferences(caller().require_user(), switches, seen))
 
     async def CreateDevice(self, request: service.CreateDeviceRequest, context: Any) -> pb.Device:
         platform = mapper.platform(request)
@@ -99,11 +98,14 @@ class NotificationServicer(NotificationServiceServicer):
         return Empty()
 
     async def ReceiveSendgridEvents(self, request: HttpBody, context: Any) -> Empty:
-        call = current_call()
-        headers = call.metadata if call else {}
-        await self._use.receive_reports(self._sendgrid.open(request.data, headers, self._clock.now()))
+        await self._use.receive_reports(self._sendgrid.open(request.data, _metadata(), self._clock.now()))
         return Empty()
 
     def _shown(self, entry: Notification, deliveries: Iterable[Delivery]) -> pb.Notification:
         digest = self._renderer.digest(entry.kind, entry.values, caller().locale)
         return mapper.notification(entry, digest, deliveries)
+
+
+def _metadata() -> Mapping[str, str]:
+    call = current_call()
+    return call.metadata if call else {}

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 
 SECRET = re.compile(r"password|token|secret", re.IGNORECASE)
-SHOWN_CHARACTERS = 700
+SHOWN_CHARACTERS = 1500
 POLL_SECONDS = 0.25
 
 
@@ -112,9 +112,12 @@ def _show(screen: Console, document: Any) -> None:
 
 
 def _masked(value: Any) -> Any:
+    """Without secrets, and long lists by their length."""
     if isinstance(value, Mapping):
         return {
             name: "•••" if SECRET.search(name) and isinstance(inner, str) else _masked(inner)
             for name, inner in value.items()
         }
+    if isinstance(value, list) and len(value) > 1 and isinstance(value[0], Mapping):
+        return f"… {len(value)} of them"
     return [_masked(inner) for inner in value] if isinstance(value, list) else value

@@ -12,6 +12,7 @@ from deploy.local.sandbox import page
 from deploy.local.sandbox.faults import Faults
 from deploy.local.sandbox.provider import Provider, mount
 from deploy.local.sandbox.sendgrid.api import SendGrid
+from deploy.local.sandbox.sendgrid.events import Events
 from deploy.local.sandbox.settings import Settings
 from deploy.local.sandbox.store import Store
 from deploy.local.sandbox.stripe.api import Stripe
@@ -38,7 +39,10 @@ def build(settings: Settings) -> App:
         webhook_secret=settings.secret("stripe_webhook_secret") or DEVELOPMENT_WEBHOOK_SECRET,
         api_key=settings.secret("stripe_api_key"),
     )
-    sendgrid = SendGrid(store, api_key=settings.secret("sendgrid_api_key"))
+    events = Events(
+        dispatcher, settings.sandbox_sendgrid_webhook_url, settings.secret("sendgrid_webhook_signing_key.pem")
+    )
+    sendgrid = SendGrid(store, events, api_key=settings.secret("sendgrid_api_key"))
     providers: list[Provider] = [stripe, sendgrid]
     routes = [route for provider in providers for route in mount(provider, faults)]
     desk = Desk(store, faults, dispatcher, providers, sendgrid)

@@ -28,11 +28,15 @@ class Settings(BaseSettings):
     )
     secrets_directory: Path | None = Field(
         default=None,
-        description="holds stripe_api_key, stripe_webhook_secret and sendgrid_api_key; without it any test key does",
+        description="holds the providers' keys; without it any test key does",
     )
     sandbox_stripe_webhook_url: str = Field(
         default_factory=lambda: f"http://127.0.0.1:{port(80)}/v1/webhooks/stripe",
         description="where Stripe's events are delivered; empty delivers none",
+    )
+    sandbox_sendgrid_webhook_url: str = Field(
+        default_factory=lambda: f"http://127.0.0.1:{port(80)}/v1/webhooks/sendgrid",
+        description="where SendGrid's events are delivered; empty delivers none",
     )
     sandbox_webhook_backoff_seconds: float = Field(
         default=1.0, description="wait before the first retry; doubles up to 60 s"

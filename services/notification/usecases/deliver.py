@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from opentelemetry.trace import SpanKind
 
 from services.chassis.clock import Clock
 from services.chassis.database import Database
+from services.chassis.jobs import LeadershipLost
 from services.chassis.metrics import counter, seconds
 from services.chassis.outbox import Outbox
 from services.chassis.telemetry import span_under
@@ -62,7 +64,8 @@ class Deliver:
         for _ in range(MAX_BATCHES):
             async with self.database.write() as tx:
                 claims = await self.deliveries.claim(tx, self.batch, self.clock.now(), self.patience.lease)
-            await asyncio.gather(*(self._attempt(claim) for claim in claims))
+            ends = await asyncio.gather(*(self._attempt(claim) for claim in claims), return_exceptions=True)
+            _log_faults(claims, ends)
             made += len(claims)
             if len(claims) < self.batch:
                 break
@@ -130,6 +133,15 @@ class Deliver:
         ATTEMPTS.labels(channel, kind, settled.state.value).inc()
         if settled.state is State.SENT:
             DELAY.labels(channel, kind).observe((settled.updated_at - notification.created_at).total_seconds())
+
+
+def _log_faults(claims: Sequence[Claim], ends: Sequence[BaseException | None]) -> None:
+    """A fault of ours in one delivery must not stop the others; its lease runs out, and it is tried again."""
+    for claim, end in zip(claims, ends, strict=True):
+        if isinstance(end, LeadershipLost) or (end is not None and not isinstance(end, Exception)):
+            raise end
+        if end is not None:
+            log.error("delivery attempt failed", delivery_id=str(claim.delivery.delivery_id), exc_info=end)
 
 
 def _events(settled: Delivery, notification: Notification) -> list[NotificationSent | NotificationFailed]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from deploy.local.probe import free_ports
 from tests.integration.sandbox.stand import SECRET_KEY, WEBHOOK_SECRET, Receiver, Sandbox, eventually, listening
@@ -36,6 +38,10 @@ def running(tmp_path_factory: pytest.TempPathFactory, listener: Receiver) -> Ite
     (directory / "stripe_api_key").write_text(SECRET_KEY)
     (directory / "stripe_webhook_secret").write_text(WEBHOOK_SECRET)
     (directory / "sendgrid_api_key").write_text("SG.of_the_tests")
+    key = ec.generate_private_key(ec.SECP256R1())
+    (directory / "sendgrid_webhook_signing_key.pem").write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
     sandbox = Sandbox(directory, listener.url, free_ports(1)[0])
     sandbox.start()
     yield sandbox

@@ -75,6 +75,7 @@ class Sandbox:
             "KERYA_SANDBOX_DIRECTORY": str(self.directory / "state"),
             "KERYA_SECRETS_DIRECTORY": str(self.directory),
             "KERYA_SANDBOX_STRIPE_WEBHOOK_URL": self.webhook_url,
+            "KERYA_SANDBOX_SENDGRID_WEBHOOK_URL": self.webhook_url,
             "KERYA_SANDBOX_WEBHOOK_BACKOFF_SECONDS": "0.05",
         }
         self.process = subprocess.Popen([sys.executable, "-m", "deploy.local.sandbox"], env=environment)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 MAIL: dict[str, Any] = {
     "personalizations": [{"to": [{"email": "amina@example.dz"}], "custom_args": {"delivery_id": "d1"}}],
@@ -81,3 +86,23 @@ def test_the_knobs_reach_it(sandbox: Any) -> None:
     sandbox.knob(provider="sendgrid", operation="mail.send", fail=1, status=503)
     assert [send(sandbox, MAIL).status_code for _ in range(2)] == [503, 202]
     assert len(sandbox.inbox()) == 1
+
+
+@pytest.mark.parametrize(("to", "outcome"), [("amina@example.dz", "delivered"), ("bounce.amina@example.dz", "bounce")])
+def test_what_became_of_a_mail_is_told_and_signed(
+    sandbox: Any, receiver: Any, wait: Any, to: str, outcome: str
+) -> None:
+    entry = {"to": [{"email": to}], "custom_args": {"delivery_id": "d1"}}
+    send(sandbox, MAIL | {"personalizations": [entry]})
+    wait(lambda: len(receiver.taken) == 2, "both events arrive")
+    public = load_pem_private_key(
+        (sandbox.directory / "sendgrid_webhook_signing_key.pem").read_bytes(), None
+    ).public_key()
+    told = []
+    for headers, body in receiver.taken:
+        signature = base64.b64decode(headers["x-twilio-email-event-webhook-signature"])
+        signed = headers["x-twilio-email-event-webhook-timestamp"].encode() + body
+        public.verify(signature, signed, ec.ECDSA(SHA256()))
+        told += json.loads(body)
+    assert {event["event"] for event in told} == {"processed", outcome}
+    assert {(event["email"], event["delivery_id"]) for event in told} == {(to, "d1")}

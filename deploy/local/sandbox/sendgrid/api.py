@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from deploy.local.sandbox.provider import Section
+from deploy.local.sandbox.sendgrid.events import Events
 from deploy.local.sandbox.sendgrid.mail import Fault, faults, recipients
 from deploy.local.sandbox.store import Document, Store
 from deploy.local.sandbox.web import Request, Response, Route, json
@@ -26,8 +27,9 @@ class SendGrid:
 
     name = "sendgrid"
 
-    def __init__(self, store: Store, *, api_key: str | None) -> None:
+    def __init__(self, store: Store, events: Events, *, api_key: str | None) -> None:
         self._store = store
+        self._events = events
         self._api_key = api_key
 
     def routes(self) -> Sequence[Route]:
@@ -87,7 +89,9 @@ class SendGrid:
             for entry in payload["personalizations"]:
                 for address in recipients(entry):
                     id = message_id if number == 0 else f"{message_id}.{number}"
-                    self._store.put(KIND, id, _mail(id, address, payload, entry, content))
+                    mail = _mail(id, address, payload, entry, content)
+                    self._store.put(KIND, id, mail)
+                    self._events.accepted(mail)
                     number += 1
         return Response(202, headers={"x-message-id": message_id})
 
