@@ -12,6 +12,7 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime
+from functools import partial
 
 import nats.errors
 import structlog
@@ -63,9 +64,11 @@ class Feed:
 
     async def _bound(self, consumer: str, room: Room) -> AsyncGenerator[Msg, None]:
         client = self._jetstream.client
-        received: asyncio.Queue[Msg] = asyncio.Queue()
+        received: asyncio.Queue[Msg | None] = asyncio.Queue()
+        broken = partial(received.put_nowait, None)
         inbox = client.new_inbox()
         subscription = await client.subscribe(inbox, cb=received.put)
+        self._jetstream.on_break.add(broken)
         try:
             while True:
                 wanted = await room()
@@ -75,16 +78,19 @@ class Feed:
                 async for message in _answers(received, wanted):
                     yield message
         finally:
+            self._jetstream.on_break.discard(broken)
             with suppress(nats.errors.Error):
                 await subscription.unsubscribe()
                 await _give_back(received)
 
 
-async def _answers(received: asyncio.Queue[Msg], wanted: int) -> AsyncGenerator[Msg, None]:
+async def _answers(received: asyncio.Queue[Msg | None], wanted: int) -> AsyncGenerator[Msg, None]:
     """The messages of one pull request: ends when it is served or over."""
     while wanted:
         async with asyncio.timeout(SILENCE_S):
             message = await received.get()
+        if message is None:
+            raise Rebind("the connection broke")
         status = (message.headers or {}).get(STATUS)
         if status is None:
             wanted -= 1
@@ -95,11 +101,11 @@ async def _answers(received: asyncio.Queue[Msg], wanted: int) -> AsyncGenerator[
             raise Rebind(f"{status} {(message.headers or {}).get('Description', '')}")
 
 
-async def _give_back(received: asyncio.Queue[Msg]) -> None:
+async def _give_back(received: asyncio.Queue[Msg | None]) -> None:
     # Delivered and not looked at: another replica need not wait for the end of ack_wait to get them.
     while not received.empty():
         message = received.get_nowait()
-        if STATUS not in (message.headers or {}):
+        if message is not None and STATUS not in (message.headers or {}):
             await message.nak()
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
-import sqlalchemy as sa
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, Table, delete, func, literal, select, tuple_
 
 from services.chassis.database import Database
 from services.chassis.idempotency import KEPT as KEYS_KEPT
@@ -37,12 +36,13 @@ def _job(name: str, database: Database, table: Table, instant: Column[object], k
 
 async def forget(database: Database, table: Table, instant: Column[object], kept: timedelta) -> int:
     """Deletes the rows whose `instant` lies longer back than `kept`; the number deleted."""
-    past = f"SELECT ctid FROM {table.name} WHERE {instant.name} < now() - CAST(:kept AS interval) LIMIT {STEP}"
-    statement = sa.text(f"DELETE FROM {table.name} WHERE ctid = ANY(ARRAY({past}))")
+    key = list(table.primary_key.columns)
+    past = select(*key).where(instant < func.now() - literal(kept)).limit(STEP)
+    statement = delete(table).where(tuple_(*key).in_(past))
     deleted = 0
     while True:
         async with database.write() as tx:
-            step = (await tx.execute(statement, {"kept": kept})).rowcount
+            step = (await tx.execute(statement)).rowcount
         deleted += step
         if step < STEP:
             return deleted

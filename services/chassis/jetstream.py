@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
 import structlog
@@ -46,6 +46,8 @@ class JetStream:
         self._tls = tls
         self._client: Client | None = None
         self._up = asyncio.Event()
+        # Called when the connection breaks: what waits for the server's answer need not wait until it times out.
+        self.on_break: set[Callable[[], None]] = set()
         self._keeper = Supervised("nats connection", self._connect, pause=RECONNECT_WAIT_S)
 
     @property
@@ -160,6 +162,8 @@ class JetStream:
     async def _on_disconnected(self) -> None:
         log.warning("nats disconnected")
         self._up.clear()
+        for notify in self.on_break:
+            notify()
 
 
 async def _on_error(error: Exception) -> None:

@@ -36,9 +36,9 @@ LEADER_LOCK, TOKEN_LOCK, FENCE_LOCK = 0x6B657279, 0x6B65727A, 0x6B65727B
 SHARE_FENCE = sa.text(f"SELECT pg_advisory_xact_lock_shared({FENCE_LOCK}, 0)")
 HOLDS_TOKEN = sa.text(
     "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2"
-    f" AND classid = {TOKEN_LOCK} AND objid = :token"
+    " AND classid = :lock AND objid = :token"
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
-)
+).bindparams(lock=TOKEN_LOCK)
 
 
 class LeadershipLost(Exception):

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from google.protobuf.message import Message
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Column, Row, func, insert, select, update
 
 from services.chassis import telemetry
 from services.chassis.clock import Clock
@@ -53,7 +53,13 @@ class Outbox:
 
 async def parked(conn: ReadConnection) -> Sequence[Row[Any]]:
     """The rows that could never be published as they are: id, subject, aggregate, parked_at, parked_reason."""
-    columns = (outbox.c.id, outbox.c.subject, outbox.c.aggregate, outbox.c.parked_at, outbox.c.parked_reason)
+    columns: tuple[Column[Any], ...] = (
+        outbox.c.id,
+        outbox.c.subject,
+        outbox.c.aggregate,
+        outbox.c.parked_at,
+        outbox.c.parked_reason,
+    )
     result = await conn.execute(select(*columns).where(outbox.c.parked_at.is_not(None)).order_by(outbox.c.seq))
     return result.all()
 

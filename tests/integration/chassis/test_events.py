@@ -1,8 +1,11 @@
 """From a committed row to a committed effect."""
 
+import asyncio
 from typing import Any
 
-from services.chassis import deadletter, outbox
+from opentelemetry import trace
+
+from services.chassis import deadletter, outbox, telemetry
 from services.chassis.clock import Clock
 from services.chassis.consumer import Consumers, Delivery, Handlers, Ladder, Reject
 from services.chassis.outbox import Outbox
@@ -144,4 +147,49 @@ async def test_a_full_stream_keeps_events_in_the_outbox_until_there_is_room(benc
         return await bench.count("SELECT count(*) FROM outbox WHERE published_at IS NOT NULL") == 5
 
     await until(published, 15)
+    await relay.stop()
+
+
+async def test_a_trace_goes_on_through_outbox_and_stream(bench: Bench) -> None:
+    seen: list[int] = []
+
+    async def handle(event: Any, delivery: Delivery) -> None:
+        seen.append(trace.get_current_span().get_span_context().trace_id)
+
+    relay = Relay(bench.database, bench.jetstream, "facts")
+    consumers = Consumers(bench.jetstream, contract(), "tests", [Handlers({Fact: handle})])
+    await relay.start()
+    await consumers.start()
+    request = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+    with telemetry.span_under(request, "request", trace.SpanKind.SERVER):
+        await bench.write(Fact(thing_id="a", number=1))
+
+    async def handled() -> bool:
+        return len(seen) == 1
+
+    await until(handled)
+    assert f"{seen[0]:032x}" == "0af7651916cd43dd8448eb211c80319c"
+    await consumers.stop()
+    await relay.stop()
+
+
+async def test_a_stopped_consumer_ends_what_it_has_in_hand(bench: Bench) -> None:
+    begun = asyncio.Event()
+    effects = Effects(bench.database)
+
+    async def handle(event: Any, delivery: Delivery) -> None:
+        begun.set()
+        await asyncio.sleep(0.3)
+        await effects(event, delivery)
+
+    relay = Relay(bench.database, bench.jetstream, "facts")
+    consumers = Consumers(bench.jetstream, contract(), "tests", [Handlers({Fact: handle})])
+    await relay.start()
+    await consumers.start()
+    await bench.write(Fact(thing_id="a", number=1))
+    await asyncio.wait_for(begun.wait(), 10)
+    await consumers.stop()
+    assert await bench.effects() == [("a", 1)]
+    info = await bench.jetstream.context.consumer_info(STREAM, "tests-fact")
+    assert (info.num_ack_pending, info.num_redelivered) == (0, 0)
     await relay.stop()

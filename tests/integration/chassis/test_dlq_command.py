@@ -1,0 +1,68 @@
+"""`kerya dlq` on a dead letter of the real contract."""
+
+import asyncio
+
+import pytest
+
+from deploy.local.cli import main
+from kerya.user.v1.user_events_pb2 import SessionRevoked
+from services.chassis.clock import Clock
+from services.chassis.consumer import Consumers, Delivery, Handlers, Reject
+from services.chassis.contract import Contract
+from services.chassis.database import Database
+from services.chassis.ids import new_id, to_typeid
+from services.chassis.jetstream import JetStream
+from services.chassis.outbox import Outbox
+from services.chassis.relay import Relay
+from tests.integration.chassis.stand import until
+
+
+async def test_dlq_lists_shows_and_redrives(
+    database: Database, jetstream: JetStream, nats_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contract = Contract.load()
+    await jetstream.declare(contract, "kerya.user.v1")
+    session = to_typeid("session", new_id())
+    handled: list[str] = []
+    healed = False
+
+    async def handle(event: SessionRevoked, delivery: Delivery) -> None:
+        if not healed:
+            raise Reject("no such session")
+        handled.append(event.session_id)
+
+    async def kerya(*argv: str) -> tuple[int, str]:
+        code = await asyncio.to_thread(main, ["dlq", "--nats", nats_url, *argv])
+        return code, capsys.readouterr().out
+
+    consumers = Consumers(jetstream, contract, "tests", [Handlers({SessionRevoked: handle})])
+    relay = Relay(database, jetstream, "user")
+    await consumers.start()
+    await relay.start()
+    async with database.write() as tx:
+        await Outbox(lambda event: event, contract=contract, clock=Clock()).add(tx, SessionRevoked(session_id=session))
+
+    async def listed() -> bool:
+        return "no such session" in (await kerya("list"))[1]
+
+    await until(listed, 20)
+    assert "tests-user" in (await kerya("list", "--consumer", "tests-user"))[1]
+    assert "tests-user" not in (await kerya("list", "--consumer", "others-user"))[1]
+    code, shown = await kerya("show", "1")
+    assert code == 0
+    for expected in ("tests-user, 1 tries", "no such session", "kerya.user.v1.SessionRevoked", session):
+        assert expected in shown
+
+    healed = True
+    assert (await kerya("redrive"))[0] == 2
+    code, said = await kerya("redrive", "--consumer", "tests-user")
+    assert (code, "1 is on its way to tests-user again" in said) == (0, True)
+
+    async def done() -> bool:
+        return handled == [session]
+
+    await until(done)
+    code, said = await kerya("show", "1")
+    assert (code, "there is no dead letter 1" in said) == (1, True)
+    await consumers.stop()
+    await relay.stop()
