@@ -82,6 +82,9 @@ class RecordRefund:
         payment = await self.payments.lock(tx, known.payment_id)
         refund = await lock_refund(tx, refund_id)
         if refund.is_over:
+            # The webhook was quicker than the answer to the call; the answer still has the provider's id.
+            if said.provider_refund_id and not refund.provider_refund_id:
+                await save_refund(tx, refund.answered(said.provider_refund_id, refund.state), problem)
             return
         changed = refund.answered(said.provider_refund_id, _STATES[said.outcome])
         await save_refund(tx, changed, problem)
