@@ -8,18 +8,17 @@ Pairs = Iterable[tuple[str, str | bytes]] | None
 HeaderList = Iterable[tuple[bytes, bytes]]
 
 # Envoy strips or sets what the outside must not choose: x-forwarded-for, x-request-id and the trace context.
-TO_METADATA = frozenset(
-    {
-        "authorization",
-        "idempotency-key",
-        "accept-language",
-        "if-match",
-        "x-request-id",
-        "x-forwarded-for",
-        "traceparent",
-        "tracestate",
-    }
+TO_METADATA = (
+    "authorization",
+    "idempotency-key",
+    "accept-language",
+    "if-match",
+    "x-request-id",
+    "x-forwarded-for",
+    "traceparent",
+    "tracestate",
 )
+_TO_METADATA = tuple((name.encode(), name) for name in TO_METADATA)
 FROM_METADATA = frozenset(
     {
         "ratelimit",
@@ -59,14 +58,10 @@ class Headers:
 
     def metadata(self, extra: Sequence[str] = ()) -> list[tuple[str, str]]:
         """What travels on: the usual headers and those the RPC's contract names. Only printable ASCII does."""
-        handed_on: list[tuple[str, str]] = []
-        for name, value in self._values.items():
-            key = name.decode("latin-1")
-            if key in TO_METADATA or key in extra:
-                text = value.decode("latin-1")
-                if text.isascii() and text.isprintable():
-                    handed_on.append((key, text))
-        return handed_on
+        values = self._values
+        handed_on = [(key, values[name].decode("latin-1")) for name, key in _TO_METADATA if name in values]
+        handed_on += [(key, self.get(key.encode())) for key in extra if key.encode() in values]
+        return [pair for pair in handed_on if pair[1].isascii() and pair[1].isprintable()]
 
 
 def response_headers(*metadata: Pairs) -> list[tuple[bytes, bytes]]:

@@ -6,13 +6,13 @@ import asyncio
 import signal
 import ssl
 from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import orjson
 import structlog
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
-from granian.http import HTTP1Settings, HTTP2Settings
+from granian.http import HTTP2Settings
 from granian.server.embed import Server
 
 from edge.portal.openapi import build
@@ -25,7 +25,7 @@ from edge.transcoder.purge import Purger
 from edge.transcoder.readiness import Watch
 from edge.transcoder.request import MAX_SECONDS
 from edge.transcoder.settings import TranscoderSettings
-from edge.transcoder.upstream import Upstream, service_of
+from edge.transcoder.upstream import RENEWAL_CHECK_SECONDS, Upstream, service_of
 from services.chassis.tls import Identity
 
 log = structlog.get_logger("edge.transcoder")
@@ -59,6 +59,8 @@ async def serve(settings: TranscoderSettings) -> None:
             _in_background(stack, _purger(contract, cache, app, settings.nats_url, settings).run())
         server = listener(app, settings)
         serving = _in_background(stack, server.serve())
+        if settings.transcoder_tls:
+            _in_background(stack, renew_certificate(server, _identity(settings)))
         log.info("listening", address=settings.listen, services=sorted(upstreams))
         await asyncio.wait({serving, asyncio.ensure_future(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
         watch.readiness.draining = True
@@ -78,19 +80,7 @@ async def _drain(app: Transcoder, delay: float) -> None:
 def listener(app: Any, settings: TranscoderSettings) -> Server:
     """The HTTP server, in this process and on this loop."""
     host, _, port = settings.listen.rpartition(":")
-    identity = settings.tls_directory
-    tls: dict[str, Any] = {}
-    if settings.transcoder_tls:
-        if identity is None:
-            raise ValueError("KERYA_TRANSCODER_TLS needs KERYA_TLS_DIRECTORY")
-        tls = {
-            "ssl_cert": identity / "cert.pem",
-            "ssl_key": identity / "key.pem",
-            "ssl_ca": identity / "ca.pem",
-            "ssl_client_verify": True,
-            "ssl_protocol_min": SSLProtocols.tls13,
-        }
-    return Server(
+    server = Server(
         app,
         address=host,
         port=int(port),
@@ -100,11 +90,39 @@ def listener(app: Any, settings: TranscoderSettings) -> Server:
         backlog=1024,
         # Envoy bounds what is under way; a second, smaller bound here would only hide it.
         backpressure=4096,
-        http1_settings=HTTP1Settings(),
         http2_settings=HTTP2Settings(max_concurrent_streams=1024),
         log_enabled=False,
-        **tls,
     )
+    if settings.transcoder_tls:
+        load_certificate(server, _identity(settings))
+    return server
+
+
+def load_certificate(server: Server, identity: Identity) -> None:
+    """Makes the server's next worker speak TLS 1.3 with the certificate as it is now, to callers of our authority."""
+    files = [identity.directory / name for name in ("cert.pem", "key.pem", "ca.pem")]
+    cert, key, authority = files
+    server.build_ssl_context(cert, key, None, SSLProtocols.tls13, authority, [], True)
+
+
+async def renew_certificate(server: Server, identity: Identity, interval: float = RENEWAL_CHECK_SECONDS) -> None:
+    """Starts a new worker beside the old one whenever the certificate was renewed; no connection is refused between."""
+    version = identity.version
+    while True:
+        await asyncio.sleep(interval)
+        # While a file is being replaced, the one in use is still good.
+        with suppress(OSError, ssl.SSLError):
+            if identity.version == version:
+                continue
+            load_certificate(server, identity)
+            version = identity.version
+            server.reload()  # type: ignore[no-untyped-call]
+
+
+def _identity(settings: TranscoderSettings) -> Identity:
+    if settings.tls_directory is None:
+        raise ValueError("KERYA_TRANSCODER_TLS needs KERYA_TLS_DIRECTORY")
+    return Identity(settings.tls_directory)
 
 
 def _upstreams(contract: Contract, settings: TranscoderSettings, stack: AsyncExitStack) -> dict[str, Upstream]:

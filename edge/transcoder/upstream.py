@@ -127,11 +127,16 @@ class Upstream:
         if self._identity is None or now < self._next_check:
             return
         self._next_check = now + RENEWAL_CHECK_SECONDS
-        version = self._identity.version
-        if version == self._version:
+        try:
+            version = self._identity.version
+            if version == self._version:
+                return
+            fresh = self._open()
+        except OSError:
+            # While a file is being replaced, the one in use is still good.
             return
         self._version = version
-        retired, self._channel = self._channel, self._open()
+        retired, self._channel = self._channel, fresh
         self._raw = self._channel._channel  # type: ignore[attr-defined]
         task = asyncio.create_task(_retire(retired))
         self._retiring.add(task)

@@ -26,7 +26,7 @@ def make(name: str, /, **fields: Any) -> Any:
 class Library:
     """Keeps what it was called with in `calls`: (method, request, metadata)."""
 
-    def __init__(self) -> None:
+    def __init__(self, credentials: grpc.ServerCredentials | None = None) -> None:
         self.calls: list[tuple[str, Any, dict[str, Any]]] = []
         self.token_seconds = 600.0
         self.cancelled = 0
@@ -34,11 +34,13 @@ class Library:
         self.health = HealthServicer()
         add_HealthServicer_to_server(self.health, self._server)
         self._server.add_generic_rpc_handlers((self._handlers(),))
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        where = "127.0.0.1:0"
+        secure, plain = self._server.add_secure_port, self._server.add_insecure_port
+        self.port = secure(where, credentials) if credentials else plain(where)
 
     @classmethod
-    async def start(cls) -> Library:
-        made = cls()
+    async def start(cls, credentials: grpc.ServerCredentials | None = None) -> Library:
+        made = cls(credentials)
         await made._server.start()
         return made
 
