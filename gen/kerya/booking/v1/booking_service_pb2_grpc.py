@@ -106,8 +106,9 @@ class BookingServiceServicer:
 
     def CreateBooking(self, request, context):
         """Takes the nights of a quote and holds them for 15 minutes, and opens the payment; answers with a HELD booking whose
-        `payment` the client confirms with the provider. The price is the quote's, whatever the terms say by now. A
-        repeated call under one Idempotency-Key continues where the first one stopped. Fails with QUOTE_TAMPERED or
+        `payment` the client confirms with the provider. The price is the quote's, whatever the terms say by now. Payment
+        alone confirms every booking for now, also of a property that asks its host first: AcceptBooking is not served yet.
+        A repeated call under one Idempotency-Key continues where the first one stopped. Fails with QUOTE_TAMPERED or
         QUOTE_EXPIRED if the token is not a live quote, NIGHTS_TAKEN, with NightsTakenDetail, if somebody has a night,
         OWN_PROPERTY if the caller is the host, TOO_MANY_HOLDS if the caller holds too many unpaid bookings,
         PAYMENT_REFUSED if the provider does not take the payment, and PAYMENT_UNAVAILABLE if it cannot be reached; try
