@@ -25,6 +25,11 @@ class Point:
         half = sin((two - one) / 2) ** 2 + cos(one) * cos(two) * sin(across / 2) ** 2
         return 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(half)))
 
+    def on_sphere(self) -> tuple[float, float, float]:
+        """The point as x, y and z on the unit sphere."""
+        latitude, longitude = radians(self.latitude), radians(self.longitude)
+        return cos(latitude) * cos(longitude), cos(latitude) * sin(longitude), sin(latitude)
+
     def moved(self, metres: float, bearing: float) -> Point:
         """The point so many metres away; `bearing` in radians from north, clockwise."""
         angle, latitude = metres / EARTH_RADIUS_M, radians(self.latitude)

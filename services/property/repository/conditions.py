@@ -11,37 +11,38 @@ from services.property.domain.geo import Box
 from services.property.domain.search import Query
 from services.property.domain.stay import Stay
 from services.property.repository.document import LANGUAGES, language
-from services.property.repository.geography import distance_from, inside
+from services.property.repository.geography import inside, nearness, nearness_at
 from services.property.tables import listing_table as listing
 from services.property.tables import taken_night_table as taken_night
 
 Condition = ColumnElement[bool]
-# Which weights a tier looks at: the title; title and places; everything.
-TIERS: Final = ("{a}", "{a,b}", None)
+# Where a tier looks: in the title; in title and places; everywhere.
+TIERS: Final[tuple[ColumnElement[Any], ...]] = (
+    func.ts_filter(listing.c.headline, literal_column("'{a}'")),
+    listing.c.headline,
+    listing.c.words,
+)
 
 
 def conditions(query: Query, *, words: bool = True) -> list[Condition]:
     """All that must hold; without `words`, where `tiers` looks for them."""
-    matches = [_matches(query.words, None)] if words and query.words else []
+    matches = [_matches(query.words, listing.c.words)] if words and query.words else []
     return [*matches, *_place(query), *_stay(query.stay), *_price(query), *_features(query)]
 
 
 def tiers(words: str) -> Iterator[list[Condition]]:
     """For each tier, what its listings fulfil: the words are found in it, and not in the one before."""
     earlier: list[Condition] = []
-    for weights in TIERS:
-        found = _matches(words, weights)
+    for vector in TIERS:
+        found = _matches(words, vector)
         yield [found, *[not_(condition) for condition in earlier[-1:]]]
         earlier.append(found)
 
 
-def _matches(words: str, weights: str | None) -> Condition:
+def _matches(words: str, vector: ColumnElement[Any]) -> Condition:
     asked: ColumnElement[Any] = func.plainto_tsquery(language(LANGUAGES[0]), literal(words))
     for name in LANGUAGES[1:]:
         asked = asked.op("||")(func.plainto_tsquery(language(name), literal(words)))
-    vector: ColumnElement[Any] = listing.c.words
-    if weights:
-        vector = func.ts_filter(vector, literal_column(f"'{weights}'"))
     return vector.bool_op("@@")(asked)
 
 
@@ -50,7 +51,7 @@ def _place(query: Query) -> Iterator[Condition]:
         yield inside(query.box)
     if query.center is not None and query.radius:
         yield inside(Box.around(query.center, query.radius))
-        yield distance_from(query.center) <= query.radius
+        yield nearness(query.center) >= nearness_at(query.radius)
 
 
 def _stay(stay: Stay | None) -> Iterator[Condition]:

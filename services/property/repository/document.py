@@ -21,6 +21,8 @@ def document(of: Property) -> dict[str, Any]:
     assert of.area_point is not None and of.rates is not None and of.published_at is not None  # what publishing checks
     details, location, area = of.details, of.location, of.area_point
     places = (location.city, location.region, *location.other_names)
+    x, y, z = area.on_sphere()
+    headline = _words(("A", details.title), ("B", " ".join(places)))
     return {
         "property_id": of.property_id,
         "kind": details.kind,
@@ -32,6 +34,9 @@ def document(of: Property) -> dict[str, Any]:
         "latitude": area.latitude,
         "longitude": area.longitude,
         "cell": cell(area),
+        "x": x,
+        "y": y,
+        "z": z,
         "max_guests": details.max_guests,
         "bedroom_count": details.bedroom_count,
         "bed_count": details.bed_count,
@@ -41,14 +46,15 @@ def document(of: Property) -> dict[str, Any]:
         "instant_book": details.instant_book,
         "quality": quality(details, location),
         "published_at": of.published_at,
-        "words": _words(details.title, " ".join(places), details.description),
+        "headline": headline,
+        "words": headline.op("||")(_words(("C", details.description))),
     }
 
 
-def _words(title: str, places: str, description: str) -> ColumnElement[Any]:
+def _words(*texts: tuple[str, str]) -> ColumnElement[Any]:
     weighted = [
         func.setweight(func.to_tsvector(language(name), literal(fold(text))), literal_column(f"'{weight}'"))
-        for weight, text in (("A", title), ("B", places), ("C", description))
+        for weight, text in texts
         for name in LANGUAGES
     ]
     vector: ColumnElement[Any] = weighted[0]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import cos
+from typing import Any
+
 from sqlalchemy import ColumnElement, Integer, and_, cast, func, literal, or_
 
 from services.property.domain.geo import EARTH_RADIUS_M, Box, Point, cover
@@ -16,14 +19,21 @@ def inside(box: Box) -> ColumnElement[bool]:
     return and_(cells, listing.c.latitude.between(box.south, box.north), across)
 
 
-def distance_from(center: Point) -> ColumnElement[int]:
-    """Whole metres along the great circle, from the centre to the veiled point."""
-    latitude, longitude = func.radians(listing.c.latitude), func.radians(listing.c.longitude)
-    center_latitude = func.radians(literal(center.latitude))
-    across = func.sin((longitude - func.radians(literal(center.longitude))) / 2)
-    up = func.sin((latitude - center_latitude) / 2)
-    half = up * up + func.cos(center_latitude) * func.cos(latitude) * across * across
-    return cast(func.round(literal(2 * EARTH_RADIUS_M) * func.asin(func.sqrt(func.least(half, 1.0)))), Integer)
+def nearness(center: Point) -> ColumnElement[float]:
+    """The cosine of the angle between centre and veiled point, seen from the earth's middle: more is nearer."""
+    x, y, z = (literal(part) for part in center.on_sphere())
+    return listing.c.x * x + listing.c.y * y + listing.c.z * z
+
+
+def nearness_at(metres: float) -> float:
+    """The nearness of points so many metres away."""
+    return cos(metres / EARTH_RADIUS_M)
+
+
+def metres(near: ColumnElement[Any]) -> ColumnElement[int]:
+    """Whole metres along the great circle. From half the chord, which is exact for neighbours, too."""
+    half_chord = func.sqrt(func.greatest(1.0 - near, 0.0) / 2.0)
+    return cast(func.round(literal(2 * EARTH_RADIUS_M) * func.asin(func.least(half_chord, 1.0))), Integer)
 
 
 def planar_distance(center: Point) -> ColumnElement[float]:

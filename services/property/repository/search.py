@@ -8,28 +8,33 @@ tiers (words in the title, in title and places, anywhere), each in the order of 
 from __future__ import annotations
 
 from datetime import datetime
+from math import acos
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Row, Select, cast, func, literal, select, text, tuple_
+from sqlalchemy import ColumnElement, Integer, Row, Select, cast, func, literal, select, tuple_
 
 from services.chassis.database import Database, ReadConnection
-from services.property.domain.geo import Box
+from services.property.domain.geo import EARTH_RADIUS_M, Box, Point
 from services.property.domain.listing import Listing
 from services.property.domain.search import Cursor, Found, Hit, Order, Query
 from services.property.repository.conditions import Condition, conditions, tiers
 from services.property.repository.document import to_listing
-from services.property.repository.geography import distance_from, planar_distance
+from services.property.repository.geography import inside, metres, nearness, planar_distance
+from services.property.repository.planning import matches_few, plan_by_values
 from services.property.tables import listing_table as listing
 
-COLUMNS: Final = tuple(column for column in listing.c if column.name not in ("cell", "words"))
+COLUMNS: Final = tuple(c for c in listing.c if c.name not in ("cell", "x", "y", "z", "headline", "words"))
 KEYS: Final[dict[Order, tuple[ColumnElement[Any], bool]]] = {
     Order.RELEVANCE: (listing.c.quality, True),
     Order.PRICE_ASCENDING: (listing.c.nightly_minor, False),
     Order.PRICE_DESCENDING: (listing.c.nightly_minor, True),
     Order.NEWEST: (listing.c.published_at, True),
 }
+# How many of the nearest are looked at before all are.
+NEIGHBOURS: Final = 2000
 SIMILAR_CANDIDATES: Final = 200
+HIGHEST: Final = (32767, str(UUID(int=2**128 - 1)))
 
 
 class PostgresSearchIndex:
@@ -41,22 +46,21 @@ class PostgresSearchIndex:
     async def search(self, query: Query, size: int, after: Cursor | None) -> Found:
         """One page of a query."""
         async with self._database.read() as conn:
-            await _plan_by_values(conn)
+            await plan_by_values(conn)
             if query.order is Order.DISTANCE:
                 return await _nearest(conn, query, size, after)
             if query.order is Order.RELEVANCE and query.words:
                 return await _by_tiers(conn, query, size, after)
             rows = await _rows(conn, query, conditions(query), size + 1, after)
-            return _found(query, rows, size, ())
+            return _found(query, rows, size)
 
     async def similar(self, to: Listing, size: int) -> list[Hit]:
         """Of the nearest in the same currency, the most alike: a kilometre weighs as much as 3 % of the price, another
         kind as much as 10 km."""
         if to.point is None or to.rates is None:
             return []
-        distance = distance_from(to.point)
         near = (
-            select(*COLUMNS, distance.label("distance"))
+            select(*COLUMNS, metres(nearness(to.point)).label("distance"))
             .where(listing.c.property_id != to.property_id, listing.c.currency_code == to.rates.currency)
             .order_by(planar_distance(to.point))
             .limit(SIMILAR_CANDIDATES)
@@ -65,18 +69,8 @@ class PostgresSearchIndex:
         price = func.abs(func.ln(near.c.nightly_minor / literal(float(to.rates.nightly.minor))))
         unlike = near.c.distance / 1000.0 + price / 0.03 + cast(near.c.kind != to.kind, Integer) * 10
         async with self._database.read() as conn:
-            await _plan_by_values(conn)
             rows = await conn.execute(select(near).order_by(unlike, near.c.property_id).limit(size))
         return [Hit(to_listing(row), row.distance) for row in rows]
-
-
-async def _plan_by_values(conn: ReadConnection) -> None:
-    # A prepared statement gets a plan for any values at its sixth use; but a village and a country, or a rare and a
-    # common word, need different plans. Once a pooled connection is enough.
-    raw = conn.sync_connection
-    if raw is not None and not raw.info.get("plans_by_values"):
-        await conn.execute(text("SET plan_cache_mode = force_custom_plan"))
-        raw.info["plans_by_values"] = True
 
 
 async def _rows(
@@ -87,8 +81,16 @@ async def _rows(
     if after is not None:
         behind = tuple_(_key_value(query.order, after[-2]), UUID(str(after[-1])))
         where = [*where, position < behind if descending else position > behind]
-    order = (key.desc(), listing.c.property_id.desc()) if descending else (key, listing.c.property_id)
-    return list(await conn.execute(_select(query, where).order_by(*order).limit(limit)))
+    found = _select(query, where)
+    if where and await matches_few(conn, found):
+        # All matches before the order: OFFSET keeps the planner from walking the order instead.
+        few = found.offset(0).subquery()
+        key, identifier = few.c[key.key or ""], few.c.property_id
+        found = select(few)
+    else:
+        identifier = listing.c.property_id
+    order = (key.desc(), identifier.desc()) if descending else (key, identifier)
+    return list(await conn.execute(found.order_by(*order).limit(limit)))
 
 
 async def _by_tiers(conn: ReadConnection, query: Query, size: int, after: Cursor | None) -> Found:
@@ -98,54 +100,67 @@ async def _by_tiers(conn: ReadConnection, query: Query, size: int, after: Cursor
     for tier, words in enumerate(tiers(query.words)):
         if tier < start:
             continue
-        wanted = size + 1 - len(hits)
-        rows = await _rows(conn, query, [*words, *rest], wanted, after if tier == start else None)
-        if len(rows) == wanted:
-            found = _found(query, rows, wanted - 1, (tier,))
-            # A page may end exactly with the tier before: then the next one begins at the top of this tier.
-            end = found.after if found.hits else _top(tier)
-            return Found(hits + found.hits, end)
-        hits += [_hit(row) for row in rows]
+        wanted = size - len(hits)
+        rows = await _rows(conn, query, [*words, *rest], wanted + 1, after if tier == start else None)
+        found = _found(query, rows, wanted, (tier,))
+        hits += found.hits
+        if found.after is not None:
+            return Found(hits, found.after)
     return Found(hits, None)
-
-
-def _top(tier: int) -> Cursor:
-    return (tier, 32767, str(UUID(int=2**128 - 1)))
 
 
 async def _nearest(conn: ReadConnection, query: Query, size: int, after: Cursor | None) -> Found:
     assert query.center is not None  # what the contract asks for
-    distance = distance_from(query.center)
+    near = nearness(query.center)
     where = conditions(query)
     if after is not None:
-        where.append(tuple_(distance, listing.c.property_id) > tuple_(int(after[0] or 0), UUID(str(after[1]))))
-    # The index knows the nearest in degrees only. The farthest of so many of them bounds the nearest in metres.
-    some = select(distance.label("distance")).where(*where).order_by(planar_distance(query.center)).limit(size + 1)
-    reach = await conn.scalar(select(func.max(some.subquery().c.distance)))
-    if reach is None:
-        return Found([], None)
-    around = conditions(Query(box=Box.around(query.center, reach + 1)))
-    statement = _select(query, [*where, *around, distance <= reach]).order_by(distance, listing.c.property_id)
-    rows = list(await conn.execute(statement.limit(size + 1)))
-    return _found(query, rows, size, ())
+        where.append(tuple_(-near, listing.c.property_id) > tuple_(-float(after[0] or 0), UUID(str(after[1]))))
+    least = await _least_near(conn, query.center, where, size + 1)
+    if least is not None:
+        where += [inside(Box.around(query.center, EARTH_RADIUS_M * acos(min(least, 1.0)) + 1)), near >= literal(least)]
+    # Where the neighbours were not enough, few match: all of them are fetched before the order.
+    found = _select(query, where).offset(0).subquery()
+    statement = select(found).order_by(found.c.nearness.desc(), found.c.property_id).limit(size + 1)
+    return _found(query, list(await conn.execute(statement)), size)
+
+
+async def _least_near(conn: ReadConnection, center: Point, where: list[Condition], count: int) -> float | None:
+    """How near the `count` nearest must at least be, where that can be told from the neighbours alone.
+
+    The index knows the nearest in degrees only; but the least near of any `count` matches bounds the nearest `count`.
+    """
+    neighbours = select(listing.c.property_id).order_by(planar_distance(center)).limit(NEIGHBOURS).subquery()
+    some = (
+        select(nearness(center).label("nearness"))
+        .join(neighbours, neighbours.c.property_id == listing.c.property_id)
+        .where(*where)
+        .order_by(nearness(center).desc())
+        .limit(count)
+        .subquery()
+    )
+    row = (await conn.execute(select(func.count(), func.min(some.c.nearness)))).one()
+    return float(row[1]) if row[0] == count else None
 
 
 def _select(query: Query, where: list[Condition]) -> Select[Any]:
     columns: list[ColumnElement[Any]] = list(COLUMNS)
     if query.center is not None:
-        columns.append(distance_from(query.center).label("distance"))
+        near = nearness(query.center)
+        columns += [near.label("nearness"), metres(near).label("distance")]
     return select(*columns).where(*where)
 
 
-def _found(query: Query, rows: list[Row[Any]], size: int, head: Cursor) -> Found:
-    page = rows[:size]
-    if len(rows) <= size or not page:
-        return Found([_hit(row) for row in page], None)
-    last = page[-1]
-    value = last.distance if query.order is Order.DISTANCE else getattr(last, KEYS[query.order][0].key or "")
+def _found(query: Query, rows: list[Row[Any]], size: int, head: Cursor = ()) -> Found:
+    hits = [_hit(row) for row in rows[:size]]
+    if len(rows) <= size:
+        return Found(hits, None)
+    if not hits:  # the page was full with the tier before: the next one begins at the top of this
+        return Found([], (*head, *HIGHEST))
+    last = rows[size - 1]
+    value = last.nearness if query.order is Order.DISTANCE else getattr(last, KEYS[query.order][0].key or "")
     if isinstance(value, datetime):
         value = value.isoformat()
-    return Found([_hit(row) for row in page], (*head, value, str(last.property_id)))
+    return Found(hits, (*head, value, str(last.property_id)))
 
 
 def _hit(row: Row[Any]) -> Hit:

@@ -7,11 +7,14 @@ from uuid import UUID
 
 from services.chassis.database import Database
 from services.chassis.ids import to_typeid
+from services.chassis.metrics import counter
 from services.chassis.outbox import Outbox
 from services.chassis.principal import Principal
 from services.property.domain.errors import PropertyError, PropertyNotFound
 from services.property.domain.property import Changed, Property, State
 from services.property.ports import Properties
+
+CHANGES = counter("property_changes", "Changes of properties, by the event that tells of them.", ["event"])
 
 
 class ChangeOwn:
@@ -45,6 +48,8 @@ class ChangeOwn:
             if changed.events:
                 await self._properties.save(tx, changed.property)
                 await self._outbox.add(tx, *changed.events)
+        for event in changed.events:
+            CHANGES.labels(type(event).__name__).inc()
         return changed.property
 
 
