@@ -34,7 +34,9 @@ LINA = Account(
 def claims(token: str) -> dict[str, object]:
     [key] = json.loads(jwks(PEM))["keys"]
     assert jwt.get_unverified_header(token)["kid"] == key["kid"]
-    return dict(jwt.decode(token, jwt.PyJWK(key), algorithms=["EdDSA"], audience="kerya", issuer="kerya"))
+    # Its time is looked at below, not taken from the machine.
+    rules = {"audience": "kerya", "issuer": "kerya", "options": {"verify_exp": False}}
+    return dict(jwt.decode(token, jwt.PyJWK(key), algorithms=["EdDSA"], **rules))
 
 
 def test_a_sessions_token_lives_ten_minutes_and_says_who() -> None:
