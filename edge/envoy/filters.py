@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from urllib.parse import urlsplit
 
 from edge.envoy.config import Config, header, message_of, seconds, typed
 from edge.envoy.contract import Contract
@@ -77,7 +78,7 @@ def _security_headers(settings: Settings) -> Config:
     if not settings.is_development:  # a browser that learnt it for localhost would refuse every other local server
         always["strict-transport-security"] = "max-age=31536000; includeSubDomains"
     if settings.edge_http3:
-        always["alt-svc"] = 'h3=":443"; ma=86400'
+        always["alt-svc"] = f'h3=":{urlsplit(settings.public_url).port or 443}"; ma=86400'
     unless_said = {
         "content-security-policy": "default-src 'none'; frame-ancestors 'none'",  # the portal's pages bring their own
         "cache-control": "no-store",

@@ -179,3 +179,11 @@ def test_a_key_set_on_disk_replaces_the_fetched_one(tmp_path: Path) -> None:
     assert provider(built())["remote_jwks"]["http_uri"]["uri"] == "http://127.0.0.1:8090/.well-known/jwks.json"
     local = provider(built(edge_jwks_file=tmp_path / "jwks.json"))["local_jwks"]
     assert local["filename"] == str(tmp_path / "jwks.json")
+
+
+def test_http3_is_offered_on_the_public_port_only_when_asked() -> None:
+    assert "http3" not in listeners(built())
+    config = built(edge_http3=True, public_url="https://api.example:9443")
+    assert listeners(config)["http3"]["address"]["socket_address"]["protocol"] == "UDP"
+    added = manager(config)["http_filters"][0]["typed_config"]["mutations"]["response_mutations"]
+    assert {"key": "alt-svc", "value": 'h3=":9443"; ma=86400'} in [each["append"]["header"] for each in added]
