@@ -165,10 +165,16 @@ async def test_what_cannot_be_asked(stand: Stand, conditions: dict[str, object],
 
 @pytest.mark.parametrize("order", ALL_ORDERS)
 @pytest.mark.parametrize("query", ["", "zqpages"])
-async def test_pages_neither_repeat_nor_hide_while_rows_come_and_go(stand: Stand, order: int, query: str) -> None:
+@pytest.mark.parametrize("many", [False, True])
+async def test_pages_neither_repeat_nor_hide_while_rows_come_and_go(
+    stand: Stand, order: int, query: str, many: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     host = stand.person()
+    if many:  # as where a search has too many matches to fetch them all, and more than a neighbourhood
+        monkeypatch.setattr("services.property.repository.planning.FEW", 0)
+        monkeypatch.setattr("services.property.repository.search.NEIGHBOURS", 7)
     # Equal prices, qualities and (within a title) words: ties all over, broken by the id alone.
-    latitude = 20.0 + 2 * ALL_ORDERS.index(order) + (1 if query else 0)
+    latitude = 20.0 + 4 * ALL_ORDERS.index(order) + (1 if query else 0) + (2 if many else 0)
 
     async def place(number: int) -> str:
         title, text = ("Zqpages", "x") if number % 2 else ("Maison", "zqpages")
@@ -177,7 +183,7 @@ async def test_pages_neither_repeat_nor_hide_while_rows_come_and_go(stand: Stand
         )
         return made.property_id
 
-    there = [await place(number) for number in range(23)]
+    there = [await place(number) for number in range(14)]
     conditions = {
         "query": query, "center": at(latitude, -40.0), "radius_meters": 20_000, "order_by": order, "page_size": 4,
         "currency_code": "DZD",
