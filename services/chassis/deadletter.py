@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from google.protobuf import json_format
+from google.protobuf.message import Message
 from nats.js import api
 from nats.js.errors import NotFoundError
 
@@ -92,11 +93,23 @@ async def open_letter(jetstream: JetStream, contract: Contract, number: int) -> 
     letter, message = await _with_event(jetstream, number)
     envelope = open_envelope(message.headers)
     event = message_class(envelope.type).FromString(message.data or b"")
+    _redact(event, contract)
     body = json_format.MessageToDict(event, preserving_proto_field_name=True)
-    for field in contract.personal.get(envelope.type, {}):
-        if field in body:
-            body[field] = REDACTED
     return Opened(letter, message.subject or "", envelope, body)
+
+
+def _redact(message: Message, contract: Contract) -> None:
+    personal = contract.personal.get(message.DESCRIPTOR.full_name, {})
+    for field, value in message.ListFields():
+        if field.name in personal:
+            message.ClearField(field.name)
+            if isinstance(value, str):
+                setattr(message, field.name, REDACTED)
+        elif isinstance(value, Message):
+            _redact(value, contract)
+        elif field.message_type is not None and not field.message_type.GetOptions().map_entry:
+            for each in value:
+                _redact(each, contract)
 
 
 async def redrive(jetstream: JetStream, number: int) -> DeadLetter:

@@ -5,11 +5,13 @@ import asyncio
 import pytest
 
 from deploy.local.cli import main
-from kerya.user.v1.user_events_pb2 import SessionRevoked
+from kerya.user.v1.user_events_pb2 import SessionRevoked, UserUpdated
 from services.chassis.clock import Clock
+from services.chassis.cloudevent import Envelope
 from services.chassis.consumer import Consumers, Delivery, Handlers, Reject
 from services.chassis.contract import Contract
 from services.chassis.database import Database
+from services.chassis.deadletter import LetterGone, open_letter
 from services.chassis.ids import new_id, to_typeid
 from services.chassis.jetstream import JetStream
 from services.chassis.outbox import Outbox
@@ -66,3 +68,29 @@ async def test_dlq_lists_shows_and_redrives(
     assert (code, "there is no dead letter 1" in said) == (1, True)
     await consumers.stop()
     await relay.stop()
+
+
+async def test_a_shown_event_hides_personal_fields(jetstream: JetStream) -> None:
+    contract = Contract.load()
+    await jetstream.declare(contract, "kerya.user.v1")
+
+    async def handle(event: UserUpdated, delivery: Delivery) -> None:
+        raise Reject("no")
+
+    consumers = Consumers(jetstream, contract, "tests", [Handlers({UserUpdated: handle})])
+    await consumers.start()
+    event = UserUpdated(user_id=to_typeid("user", new_id()), display_name="Amina")
+    rule = contract.event_of(UserUpdated)
+    envelope = Envelope(new_id(), rule.full_name, "//kerya/user", event.user_id, Clock().now())
+    await jetstream.publish(rule.stream, rule.subject, event.SerializeToString(), envelope.headers())
+
+    async def died() -> bool:
+        try:
+            return (await open_letter(jetstream, contract, 1)).letter.reason == "no"
+        except LetterGone:
+            return False
+
+    await until(died)
+    body = (await open_letter(jetstream, contract, 1)).body
+    assert body == {"user_id": event.user_id, "display_name": "[redacted]"}
+    await consumers.stop()
