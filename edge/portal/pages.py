@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from html import escape
+from typing import Any
 
 import orjson
 
+from edge.portal.reference import render
 from edge.transcoder.readiness import Readiness
 from edge.transcoder.request import Request
 from edge.transcoder.response import Response
@@ -22,8 +24,9 @@ _HTML = [
 _WORDS = {"SERVING": "serving", "NOT_SERVING": "not serving", "UNREACHABLE": "unreachable"}
 
 
-def portal(readiness: Readiness, openapi: bytes) -> Mapping[str, Page]:
-    """The pages by path. `openapi` is the document as JSON."""
+def portal(readiness: Readiness, document: dict[str, Any]) -> Mapping[str, Page]:
+    """The pages by path. `document` is the OpenAPI document."""
+    openapi, reference = orjson.dumps(document), render(document).encode()
 
     async def healthz(request: Request) -> Response:
         return Response(200, list(_JSON), b'{"status":"ok"}')
@@ -39,7 +42,16 @@ def portal(readiness: Readiness, openapi: bytes) -> Mapping[str, Page]:
         headers = [(b"content-type", b"application/json"), (b"cache-control", b"max-age=60")]
         return Response(200, headers, openapi)
 
-    return {"/healthz": healthz, "/readyz": readyz, "/status": status, "/openapi.json": description}
+    async def docs(request: Request) -> Response:
+        return Response(200, list(_HTML), reference)
+
+    return {
+        "/healthz": healthz,
+        "/readyz": readyz,
+        "/status": status,
+        "/openapi.json": description,
+        "/docs": docs,
+    }
 
 
 def _status_page(readiness: Readiness) -> str:

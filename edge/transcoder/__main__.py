@@ -6,13 +6,14 @@ import uvloop
 
 from edge.transcoder.server import serve
 from edge.transcoder.settings import TranscoderSettings
-from services.chassis import logs, telemetry
+from services.chassis.logs import configure as configure_logs
+from services.chassis.telemetry import configure as configure_telemetry
 
 
 def main() -> None:
     settings = TranscoderSettings()
-    logs.configure(settings.service, settings.log_level)
-    stop_telemetry = telemetry.configure(settings)
+    configure_logs(settings.service, settings.log_level)
+    stop_telemetry = configure_telemetry(settings)
     try:
         uvloop.run(serve(settings))
     finally:

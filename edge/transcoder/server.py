@@ -9,7 +9,6 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
-import orjson
 import structlog
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP2Settings
@@ -45,7 +44,7 @@ async def serve(settings: TranscoderSettings) -> None:
         if settings.metrics_listen:
             stack.push_async_callback(await serve_metrics(settings.metrics_listen))
         cache = ResponseCache(settings.transcoder_cache_bytes)
-        document = orjson.dumps(build(descriptors, settings.public_url))
+        document = build(descriptors, settings.public_url)
         app = Transcoder(
             contract,
             upstreams,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from contextlib import nullcontext
 from typing import Any
 
@@ -14,7 +13,7 @@ _SKIPPED: nullcontext[None] = nullcontext()
 
 
 class Tracing:
-    """Decides by the caller's traceparent, and where there is none, by the ratio: 0 to 1."""
+    """Follows the caller's decision; where there is none, the process' sampler decides, if `ratio` leaves it a choice."""
 
     def __init__(self, ratio: float) -> None:
         self._ratio = ratio
@@ -22,7 +21,7 @@ class Tracing:
     def span(self, metadata: list[tuple[str, str]], route: str) -> Any:
         """A context manager around the call; while it is open, `metadata` carries the span's own traceparent."""
         parent = next((value for key, value in metadata if key == "traceparent"), "")
-        if parent.endswith("-00") or (not parent and random.random() >= self._ratio):
+        if parent.endswith("-00") or (not parent and not self._ratio):
             return _SKIPPED
         return _Traced(metadata, route, parent)
 

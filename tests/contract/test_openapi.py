@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from edge.portal.openapi import build
+from edge.portal.reference import render
 from edge.transcoder.contract import Contract
 from edge.transcoder.route import build_routes
 from edge.transcoder.template import parse
@@ -146,3 +147,16 @@ def test_streams_bytes_and_internal_methods(library: dict[str, Any]) -> None:
     ]
     assert not any("audits" in path for path in library["paths"])
     assert library["servers"] == [{"url": "https://edge.example"}]
+
+
+def test_the_reference_page_shows_every_operation_and_every_link_leads_somewhere() -> None:
+    page = render(DOCUMENT)
+    anchors = set(re.findall(r' id="([^"]+)"', page))
+    assert {operation["operationId"] for *_, operation in OPERATIONS} <= anchors
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= anchors
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
+
+
+def test_the_reference_page_escapes_what_comments_say() -> None:
+    hostile = json.loads(json.dumps(DOCUMENT).replace("Finds published", "<script>Finds"))
+    assert "<script>" not in render(hostile)

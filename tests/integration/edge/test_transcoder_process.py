@@ -77,6 +77,8 @@ async def test_pages_requests_streams_and_metrics(edge: Edge) -> None:
         status = await client.get("/status")
         assert "Everything answers" in status.text and status.headers["content-type"].startswith("text/html")
         assert (await client.get("/openapi.json")).json()["openapi"] == "3.1.0"
+        docs = await client.get("/docs")
+        assert "/v1/books/{bookId}:lend" in docs.text and "<script" not in docs.text
         assert (await client.post("/openapi.json")).status_code == 405
         assert (await client.get("/v1/books/a%2Fb")).json()["bookId"] == "a/b"
         head = await client.head("/v1/books/7")
