@@ -73,6 +73,8 @@ class Settings:
             **self.common(part.name),
             "KERYA_LISTEN": _at(part.grpc),
             "KERYA_METRICS_LISTEN": _at(part.metrics),
+            # `kerya up` has migrated all databases by then, in one process.
+            "KERYA_MIGRATE_ON_START": "false",
             "KERYA_DATABASE_URL": self.cluster.url(part.name, part.database),
             "KERYA_REDIS_URL": self.store.url(),
             "KERYA_NATS_URL": self.bus.url(part.name),
@@ -85,6 +87,7 @@ class Settings:
         return {
             **self.common("transcoder"),
             "KERYA_LISTEN": _at(self.topology.edge.transcoder),
+            "KERYA_METRICS_LISTEN": _at(self.topology.edge.transcoder_metrics),
             "KERYA_REDIS_URL": self.store.url(),
             "KERYA_NATS_URL": self.bus.url("operator"),
         }
@@ -100,6 +103,7 @@ class Settings:
         return {
             **self.common("collector"),
             "KERYA_COLLECTOR_LISTEN": _at(self.topology.tools.collector),
+            "KERYA_COLLECTOR_HTTP_LISTEN": _at(self.topology.tools.traces),
             "KERYA_COLLECTOR_DIRECTORY": str(self.home.root / "traces"),
         }
 

@@ -13,13 +13,13 @@ def ports(topology: Topology, components: frozenset[str]) -> dict[int, str]:
     edge, engines, tools = topology.edge, topology.engines, topology.tools
     wanted: dict[str, Mapping[int, str]] = {
         "envoy": {edge.https: "https", edge.http: "http", edge.admin: "admin", edge.observe: "observe"},
-        "transcoder": {edge.transcoder: "http"},
+        "transcoder": {edge.transcoder: "http", edge.transcoder_metrics: "metrics"},
         "postgres": {engines.postgres: "sql"},
         "redis": {engines.redis: "redis"},
         "nats": {engines.nats: "nats", engines.nats_monitor: "monitor"},
         "elasticsearch": {engines.elasticsearch: "http"},
         "sandbox": {tools.sandbox: "http"},
-        "collector": {tools.collector: "otlp"},
+        "collector": {tools.collector: "otlp", tools.traces: "page"},
     }
     for part in topology.services.values():
         wanted[part.name] = {part.grpc: "grpc", part.metrics: "metrics"}

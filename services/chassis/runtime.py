@@ -57,9 +57,9 @@ async def start(
     limits, caches = (RedisStore(settings.redis_url.get_secret_value()) for _ in range(2))
     stack.push_async_callback(limits.close)
     stack.push_async_callback(caches.close)
-    jetstream = JetStream(
-        settings.nats_url.get_secret_value(), name=settings.service, replicas=settings.stream_replicas
-    )
+    bus = settings.nats_url.get_secret_value()
+    tls = identity.client_context() if identity and bus.startswith("tls://") else None
+    jetstream = JetStream(bus, name=settings.service, replicas=settings.stream_replicas, tls=tls)
     await jetstream.start(BUS_WAIT_SECONDS)
     stack.push_async_callback(jetstream.stop)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,12 @@ class Identity:
             private_key=self._read("key.pem"),
             certificate_chain=self._read("cert.pem"),
         )
+
+    def client_context(self) -> ssl.SSLContext:
+        """The same identity for what speaks TLS without gRPC: the bus."""
+        context = ssl.create_default_context(cafile=str(self.directory / "ca.pem"))
+        context.load_cert_chain(self.directory / "cert.pem", self.directory / "key.pem")
+        return context
 
     def _server_configuration(self) -> grpc.ServerCertificateConfiguration:
         return grpc.ssl_server_certificate_configuration(

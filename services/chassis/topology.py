@@ -30,6 +30,7 @@ class EdgePorts:
     admin: int
     observe: int
     transcoder: int
+    transcoder_metrics: int
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class ToolPorts:
 
     sandbox: int
     collector: int
+    traces: int
 
 
 @dataclass(frozen=True)

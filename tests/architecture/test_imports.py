@@ -37,7 +37,7 @@ def imports(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
+            # `from services.chassis import telemetry` names the module; a symbol's name lies under its module's.
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 

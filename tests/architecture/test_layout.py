@@ -14,7 +14,9 @@ def _tracked() -> list[Path]:
 
 
 def test_the_top_level_is_as_promised() -> None:
-    promised = "proto services gen edge deploy buf.yaml Makefile tests README.md LICENSE .env.example docs bench".split()
+    promised = (
+        "proto services gen edge deploy buf.yaml Makefile tests README.md LICENSE .env.example docs bench".split()
+    )
     assert [name for name in promised if not (ROOT / name).exists()] == []
 
 
@@ -31,7 +33,9 @@ def test_lock_files_record_no_addresses() -> None:
 def test_no_secret_is_tracked() -> None:
     telling = (b"-----BEGIN PRIVATE " + b"KEY", b"-----BEGIN EC " + b"PRIVATE", b"sk_live" + b"_")
     holders = [
-        str(path.relative_to(ROOT)) for path in _tracked() if path.is_file() and any(t in path.read_bytes() for t in telling)
+        str(path.relative_to(ROOT))
+        for path in _tracked()
+        if path.is_file() and any(t in path.read_bytes() for t in telling)
     ]
     assert holders == []
 

@@ -77,9 +77,7 @@ def test_every_request_field_says_how_it_behaves(file: FileDescriptorProto, meth
     request = _message(method.input_type)
     if request is None:
         return
-    mute = [
-        field.name for field in request.field if not field.options.Extensions[field_behavior_pb2.field_behavior]
-    ]
+    mute = [field.name for field in request.field if not field.options.Extensions[field_behavior_pb2.field_behavior]]
     assert mute == []
 
 
