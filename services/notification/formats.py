@@ -14,6 +14,8 @@ from services.notification.domain.notification import Money
 # Algerian Arabic and French: Latin digits, the dinar's own sign, the week from Saturday or Sunday.
 BABEL = {"ar": "ar_DZ", "fr": "fr_DZ", "en": "en"}
 DIRECTION = {"ar": "rtl", "fr": "ltr", "en": "ltr"}
+# French sets a no-break space before it.
+COLON = {"ar": ":", "fr": "\u00a0:", "en": ":"}
 DEFAULT_LOCALE = "en"
 
 

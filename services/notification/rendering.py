@@ -20,7 +20,7 @@ from jinja2 import PackageLoader, StrictUndefined, Template, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
 from services.notification.domain.notification import Kind, Money, Values
-from services.notification.formats import DIRECTION, amount, known, long_date, moment
+from services.notification.formats import COLON, DIRECTION, amount, known, long_date, moment
 
 FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 _ISOLATES = str.maketrans("", "", FIRST_STRONG_ISOLATE + POP_ISOLATE)
@@ -88,6 +88,7 @@ class Renderer:
         layout = {
             "locale": locale,
             "direction": DIRECTION[locale],
+            "colon": COLON[locale],
             "subject": subject,
             "greeting": self._block(frame, "greeting", values),
             "paragraphs": _paragraphs(blocks["lead"]),

@@ -14,6 +14,9 @@ from granian.server.embed import Server
 
 from deploy.local.sandbox.web import App
 
+PATIENCE_SECONDS = 2.0
+"""How long requests under way may take on the way out: a knob can hold an answer back for a minute."""
+
 
 def run(app: App, host: str, port: int) -> NoReturn:
     """Serves until SIGTERM or SIGINT, ends the application's life, and ends the process."""
@@ -27,6 +30,11 @@ def run(app: App, host: str, port: int) -> NoReturn:
 async def _serve(app: App, host: str, port: int) -> None:
     server = Server(app, address=host, port=port, interface=Interfaces.ASGI, log_level=LogLevels.error)
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.stop()
+        loop.call_later(PATIENCE_SECONDS, os._exit, 0)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, stop)
     await server.serve()
