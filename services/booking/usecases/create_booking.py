@@ -12,7 +12,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from services.booking.domain.booking import Booking, State, hold
-from services.booking.domain.errors import OwnProperty, TooManyHolds
+from services.booking.domain.errors import OwnProperty, PaymentRefused, TooManyHolds
 from services.booking.domain.events import BookingHeld, NightsTaken
 from services.booking.domain.money import Money
 from services.booking.domain.payment import Payment
@@ -20,6 +20,7 @@ from services.booking.domain.quote import Quote, read
 from services.booking.ports import PaymentProvider
 from services.booking.repository import bookings, nights
 from services.booking.repository.payments import Payments
+from services.booking.usecases.endings import expire
 from services.booking.usecases.free_nights import refusal_of, require_free
 from services.booking.usecases.turns import Turns
 from services.booking.usecases.view import BookingView, view
@@ -84,12 +85,23 @@ class CreateBooking:
     async def _open_payment(self, held: BookingView) -> BookingView:
         if held.booking.state is not State.HELD or held.payment.intent_id:
             return held
-        intent = await self.provider.open(held.payment)
+        try:
+            intent = await self.provider.open(held.payment)
+        except PaymentRefused:
+            await self._let_go(held.booking)
+            raise
         async with self.database.write() as tx:
             await self.payments.set_intent(tx, held.payment.payment_id, intent.intent_id, intent.client_secret)
             # Read again: the money may have come before this answer, or the hold may have ended.
             [found] = await view(tx, self.payments, [await bookings.get_known(tx, held.booking.booking_id)])
         return found
+
+    async def _let_go(self, held: Booking) -> None:
+        # Nobody can pay it, so nobody shall wait for its nights until the hold ends by itself.
+        async with self.database.write() as tx:
+            booking = await bookings.lock_known(tx, held.booking_id)
+            if booking.state is State.HELD:
+                await expire(tx, self.payments, self.outbox, booking)
 
 
 def _payment(booking: Booking) -> Payment:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from services.booking.domain.booking import Booking
-from services.booking.domain.events import NightsReleased
+from services.booking.domain.events import BookingExpired, NightsReleased
 from services.booking.domain.money import Money
 from services.booking.domain.payment import Payment, Refund, RefundReason
 from services.booking.repository import bookings, nights
 from services.booking.repository.payments import Payments, add_refund
 from services.chassis.database import WriteConnection
 from services.chassis.ids import new_id
+from services.chassis.outbox import Outbox
 
 
 async def end(tx: WriteConnection, payments: Payments, ended: Booking) -> tuple[Payment, NightsReleased]:
@@ -24,6 +25,13 @@ async def end(tx: WriteConnection, payments: Payments, ended: Booking) -> tuple[
         payment = payment.give_up()
         await payments.save(tx, payment)
     return payment, released
+
+
+async def expire(tx: WriteConnection, payments: Payments, outbox: Outbox, held: Booking) -> None:
+    """Ends a locked hold that is not paid."""
+    expired = held.expire(await bookings.now(tx))
+    _, released = await end(tx, payments, expired)
+    await outbox.add(tx, BookingExpired(expired), released)
 
 
 async def promise_refund(

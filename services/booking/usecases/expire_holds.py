@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.booking.domain.booking import Booking
-from services.booking.domain.events import BookingExpired
 from services.booking.repository import bookings
 from services.booking.repository.payments import Payments
-from services.booking.usecases.endings import end
-from services.chassis.database import Database, WriteConnection
+from services.booking.usecases.endings import expire
+from services.chassis.database import Database
 from services.chassis.metrics import counter
 from services.chassis.outbox import Outbox
 
@@ -33,11 +31,6 @@ class ExpireHolds:
             async with self.database.write() as tx:
                 due = await bookings.lock_expired_holds(tx, BATCH)
                 for booking in due:
-                    await self._expire(tx, booking)
+                    await expire(tx, self.payments, self.outbox, booking)
             ended = len(due)
             EXPIRED.inc(ended)
-
-    async def _expire(self, tx: WriteConnection, booking: Booking) -> None:
-        expired = booking.expire(await bookings.now(tx))
-        _, released = await end(tx, self.payments, expired)
-        await self.outbox.add(tx, BookingExpired(expired), released)

@@ -286,9 +286,19 @@ class Stand:
         request = booking_service_pb2.CancelBookingRequest(booking_id=booking.booking_id, reason="plans", **changes)
         return await self.call(self.bookings.CancelBooking, request, who)
 
-    async def deliver(self, event: dict[str, Any] | bytes, signature: str = "") -> None:
+    async def deliver(self, event: dict[str, Any], *, wait: bool = True) -> None:
+        """The provider's webhook, signed; waits until it had its effect, which may be a moment after the answer."""
+        await self.deliver_raw(json.dumps(event).encode())
+
+        async def applied() -> bool:
+            query = "SELECT applied_at FROM provider_event WHERE event_id = $1"
+            return await self.database.fetchval(query, event["id"]) is not None
+
+        if wait:
+            await eventually(applied, f"{event['type']} has its effect")
+
+    async def deliver_raw(self, payload: bytes, signature: str = "") -> None:
         """The provider's webhook, as the edge hands it on. Raises Refused."""
-        payload = event if isinstance(event, bytes) else json.dumps(event).encode()
         body = httpbody_pb2.HttpBody(content_type="application/json", data=payload)
         signed = signature or self.sign(payload)
         await self.call(self.payments.ReceiveStripeWebhook, body, stripe_signature=signed)

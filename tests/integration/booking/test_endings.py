@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from google.type import money_pb2
 
 from kerya.booking.v1 import booking_pb2, booking_service_pb2
 from kerya.property.v1 import property_pb2
@@ -215,3 +216,20 @@ async def test_the_ledger_takes_no_change_and_no_transfer_that_does_not_balance(
         with pytest.raises(Exception, match=r"append-only|sum to zero"):
             await stand.database.execute(statement)
     assert await stand.database.fetchval("SELECT sum(amount_minor) FROM ledger_entry") == 0
+
+
+async def test_a_payment_that_the_provider_refuses_holds_no_nights(stand: Stand) -> None:
+    client = stand.person()
+    palace = money_pb2.Money(currency_code="DZD", units=900_000)
+    quote = await stand.quote(stand.property(nightly_price=palace, weekend_price=palace))
+    with pytest.raises(Refused) as refused:
+        await stand.book(client, quote)
+    assert (refused.value.code, refused.value.reason) == ("FAILED_PRECONDITION", "PAYMENT_REFUSED")
+    assert refused.value.metadata == {"provider_code": "amount_too_large"}
+    assert await stand.nights(quote.property_id) == []
+
+    async def void() -> bool:
+        query = "SELECT payment.state FROM payment JOIN booking USING (payment_id) WHERE quote_id = $1"
+        return bool(await stand.database.fetchval(query, uuid_of(quote.quote_id)) == "VOID")
+
+    await eventually(void, "the payment that never was is void", 10)

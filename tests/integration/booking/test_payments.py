@@ -129,7 +129,7 @@ async def test_forged_webhooks_are_refused_and_leave_no_trace(stand: Stand) -> N
     before = await stand.count("provider_event")
     for number, (body, signature) in enumerate(forgeries(stand, payload)):
         with pytest.raises(Refused) as refused:
-            await stand.deliver(body, signature or "-")
+            await stand.deliver_raw(body, signature or "-")
         assert (number, refused.value.code, refused.value.reason) == (
             number,
             "INVALID_ARGUMENT",
@@ -146,7 +146,7 @@ async def test_forged_webhooks_are_refused_and_leave_no_trace(stand: Stand) -> N
 async def test_a_signed_body_that_is_no_event_is_refused(stand: Stand, body: bytes) -> None:
     before = await stand.count("provider_event")
     with pytest.raises(Refused) as refused:
-        await stand.deliver(body)
+        await stand.deliver_raw(body)
     assert (refused.value.code, refused.value.reason) == ("INVALID_ARGUMENT", "WEBHOOK_MALFORMED")
     assert await stand.count("provider_event") == before
 
@@ -181,7 +181,7 @@ async def test_a_webhook_is_answered_while_its_booking_is_busy(stand: Stand) -> 
     async with stand.database.acquire() as busy, busy.transaction():
         await busy.execute("SELECT FROM booking WHERE booking_id = $1 FOR UPDATE", uuid_of(booking.booking_id))
         began = time.monotonic()
-        await stand.deliver(event)
+        await stand.deliver(event, wait=False)
         assert time.monotonic() - began < 1.0
         await asyncio.sleep(0.3)
 
