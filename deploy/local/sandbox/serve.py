@@ -32,7 +32,7 @@ async def _serve(app: App, host: str, port: int) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]
         loop.call_later(PATIENCE_SECONDS, os._exit, 0)
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -24,6 +24,8 @@ class SeedState:
         self.created = {str(fact["created"]): str(fact["property_id"]) for fact in facts if "created" in fact}
         self.published = {str(fact["published"]) for fact in facts if "published" in fact}
         self._file = path.open("ab")
+        if path.stat().st_size and not path.read_bytes().endswith(b"\n"):
+            self._file.write(b"\n")
         path.chmod(0o600)
         if not self.namespace:
             self.namespace = namespace

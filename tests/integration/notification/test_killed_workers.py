@@ -99,6 +99,7 @@ async def test_killed_between_the_providers_yes_and_its_own_commit(
     assert again[0]["headers"]["Message-ID"] == first[0]["headers"]["Message-ID"]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 async def test_workers_killed_at_random_lose_nothing(stand: Stand, queue: AsyncEngine, database_url: str) -> None:
     number = 60
