@@ -8,11 +8,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from importlib import resources
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from alembic.config import Config
-from alembic.operations import Operations
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
@@ -28,6 +27,12 @@ ATTEMPTS = 10
 LOCK_NOT_AVAILABLE = "55P03"
 WAIT_FOR_OTHERS_S = 120.0
 POLL_S = 0.1
+
+
+class Execute(Protocol):
+    """What a migration runs statements with: the module `alembic.op`, or an Operations object."""
+
+    def execute(self, sqltext: str) -> Any: ...
 
 
 async def upgrade(database_url: str, package: str, revision: str = "head") -> None:
@@ -90,7 +95,7 @@ def scripts(package: str) -> ScriptDirectory:
     return ScriptDirectory(directory, version_locations=[f"{directory}/versions"])
 
 
-def create_chassis_tables(op: Operations) -> None:
+def create_chassis_tables(op: Execute) -> None:
     """Creates outbox, inbox and idempotency; the first migration of every service calls it.
 
     The statements are frozen here: a later change of these tables is a further function, called by a further migration,

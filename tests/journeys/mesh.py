@@ -176,7 +176,12 @@ def day(offset: int) -> Json:
 
 
 def quote(client: Person, property_id: str, first: int = 60, nights: int = 3, guests: int = 2) -> Json:
-    body = {"propertyId": property_id, "checkInDate": day(first), "checkOutDate": day(first + nights), "guestCount": guests}
+    body = {
+        "propertyId": property_id,
+        "checkInDate": day(first),
+        "checkOutDate": day(first + nights),
+        "guestCount": guests,
+    }
     return client.ask("POST", "/v1/quotes", body)
 
 

@@ -65,8 +65,14 @@ def token(mesh: Mesh, caller: Caller) -> str:
     key_id = mesh.ask("GET", "/.well-known/jwks.json")["keys"][0]["kid"]
     now = int(time.time())
     claims: dict[str, Any] = {
-        "iss": "kerya", "aud": "kerya", "sub": to_typeid("user", new_id()), "roles": sorted(caller.roles),
-        "jti": str(uuid4()), "iat": now, "nbf": now, "exp": now + 600,
+        "iss": "kerya",
+        "aud": "kerya",
+        "sub": to_typeid("user", new_id()),
+        "roles": sorted(caller.roles),
+        "jti": str(uuid4()),
+        "iat": now,
+        "nbf": now,
+        "exp": now + 600,
     }
     if caller.scopes is None:
         claims["sid"] = to_typeid("session", new_id())

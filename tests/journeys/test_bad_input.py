@@ -31,7 +31,14 @@ def stay(property_id: str, **changed: Any) -> Json:
         ("POST", "/v1/quotes", b'{"guestCount": 2147483648}', JSON, 400, "BODY_MALFORMED"),
         ("POST", "/v1/quotes", b'{"guestCount": 1, "guestCount": 2}', JSON, 400, "BODY_MALFORMED"),
         ("POST", "/v1/quotes", b'{"a":' * 2000 + b"1" + b"}" * 2000, JSON, 400, "BODY_MALFORMED"),
-        ("POST", "/v1/quotes", b"a=1", {"content-type": "application/x-www-form-urlencoded"}, 415, "MEDIA_TYPE_UNSUPPORTED"),
+        (
+            "POST",
+            "/v1/quotes",
+            b"a=1",
+            {"content-type": "application/x-www-form-urlencoded"},
+            415,
+            "MEDIA_TYPE_UNSUPPORTED",
+        ),
         ("POST", "/v1/quotes", b"{}", {**JSON, "content-encoding": "gzip"}, 415, "MEDIA_TYPE_UNSUPPORTED"),
         ("POST", "/v1/quotes?guestCount=2", b"{}", JSON, 400, "INVALID_REQUEST"),
         ("GET", "/v1/properties:search?colour=red", None, {}, 400, "INVALID_REQUEST"),
@@ -159,7 +166,11 @@ def test_a_write_without_an_idempotency_key_is_refused(mesh: Mesh, client: Perso
 
 def test_a_forged_webhook_changes_nothing(mesh: Mesh, client: Person, property_id: str) -> None:
     booking = book(client, property_id)
-    event = {"id": "evt_forged", "type": "payment_intent.succeeded", "data": {"object": {"id": booking["payment"]["paymentIntentId"]}}}
+    event = {
+        "id": "evt_forged",
+        "type": "payment_intent.succeeded",
+        "data": {"object": {"id": booking["payment"]["paymentIntentId"]}},
+    }
     for header in ({}, {"stripe-signature": f"t={int(time.time())},v1={'0' * 64}"}):
         response = httpx.post(f"{mesh.url}/v1/webhooks/stripe", json=event, headers=header, verify=mesh.tls)
         assert response.status_code in (400, 401, 403), response.text

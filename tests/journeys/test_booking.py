@@ -28,8 +28,12 @@ from tests.journeys.mesh import (
 BUF = Path(sys.executable).parent / "buf"
 
 
-def test_a_client_finds_books_and_pays_and_both_are_told(mesh: Mesh, host: Person, client: Person, property_id: str) -> None:
-    path = "/v1/properties:search?query=terrasse&center.latitude=36.7&center.longitude=3.0&radiusMeters=30000&pageSize=100"
+def test_a_client_finds_books_and_pays_and_both_are_told(
+    mesh: Mesh, host: Person, client: Person, property_id: str
+) -> None:
+    path = (
+        "/v1/properties:search?query=terrasse&center.latitude=36.7&center.longitude=3.0&radiusMeters=30000&pageSize=100"
+    )
     found = eventually(
         lambda: next((p for p in mesh.ask("GET", path)["properties"] if p["propertyId"] == property_id), None)
     )

@@ -188,6 +188,6 @@ STATEMENTS = (
 
 
 def upgrade() -> None:
-    create_chassis_tables(op)  # type: ignore[arg-type]  # alembic's module is a proxy of Operations
+    create_chassis_tables(op)
     for statement in STATEMENTS:
         op.execute(statement)

@@ -65,6 +65,6 @@ TABLES = (
 
 
 def upgrade() -> None:
-    create_chassis_tables(op)  # type: ignore[arg-type]  # alembic's module is a proxy of Operations
+    create_chassis_tables(op)
     for statement in TABLES:
         op.execute(statement)
