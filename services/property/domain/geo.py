@@ -38,6 +38,14 @@ class Point:
         return Point(degrees(end), (degrees(radians(self.longitude) + across) + 180) % 360 - 180)
 
 
+def distance_of(nearness: float) -> float:
+    """Metres between points whose directions from the earth's middle have this cosine between them.
+
+    From half the chord, which is exact for neighbours, too.
+    """
+    return 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(max(0.0, 1.0 - nearness) / 2)))
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """South <= north; west > east where the box crosses the antimeridian."""

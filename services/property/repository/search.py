@@ -8,14 +8,14 @@ tiers (words in the title, in title and places, anywhere), each in the order of 
 from __future__ import annotations
 
 from datetime import datetime
-from math import acos
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Integer, Row, Select, cast, func, literal, select, tuple_
+from sqlalchemy.sql.util import ClauseAdapter
 
 from services.chassis.database import Database, ReadConnection
-from services.property.domain.geo import EARTH_RADIUS_M, Box, Point
+from services.property.domain.geo import Box, Point, distance_of
 from services.property.domain.listing import Listing
 from services.property.domain.search import Cursor, Found, Hit, Order, Query
 from services.property.repository.conditions import Condition, conditions, tiers
@@ -31,6 +31,7 @@ KEYS: Final[dict[Order, tuple[ColumnElement[Any], bool]]] = {
     Order.PRICE_DESCENDING: (listing.c.nightly_minor, True),
     Order.NEWEST: (listing.c.published_at, True),
 }
+BY_PRICE: Final = (Order.PRICE_ASCENDING, Order.PRICE_DESCENDING)
 # How many of the nearest are looked at before all are.
 NEIGHBOURS: Final = 2000
 SIMILAR_CANDIDATES: Final = 200
@@ -82,7 +83,8 @@ async def _rows(
         behind = tuple_(_key_value(query.order, after[-2]), UUID(str(after[-1])))
         where = [*where, position < behind if descending else position > behind]
     found = _select(query, where)
-    if where and await matches_few(conn, found):
+    searching = query.words or (query.order in BY_PRICE and (query.box or query.radius))
+    if searching and await matches_few(conn, found):
         # All matches before the order: OFFSET keeps the planner from walking the order instead.
         few = found.offset(0).subquery()
         key, identifier = few.c[key.key or ""], few.c.property_id
@@ -117,7 +119,7 @@ async def _nearest(conn: ReadConnection, query: Query, size: int, after: Cursor 
         where.append(tuple_(-near, listing.c.property_id) > tuple_(-float(after[0] or 0), UUID(str(after[1]))))
     least = await _least_near(conn, query.center, where, size + 1)
     if least is not None:
-        where += [inside(Box.around(query.center, EARTH_RADIUS_M * acos(min(least, 1.0)) + 1)), near >= literal(least)]
+        where += [inside(Box.around(query.center, distance_of(least) + 1)), near >= literal(least)]
     # Where the neighbours were not enough, few match: all of them are fetched before the order.
     found = _select(query, where).offset(0).subquery()
     statement = select(found).order_by(found.c.nearness.desc(), found.c.property_id).limit(size + 1)
@@ -129,15 +131,11 @@ async def _least_near(conn: ReadConnection, center: Point, where: list[Condition
 
     The index knows the nearest in degrees only; but the least near of any `count` matches bounds the nearest `count`.
     """
-    neighbours = select(listing.c.property_id).order_by(planar_distance(center)).limit(NEIGHBOURS).subquery()
-    some = (
-        select(nearness(center).label("nearness"))
-        .join(neighbours, neighbours.c.property_id == listing.c.property_id)
-        .where(*where)
-        .order_by(nearness(center).desc())
-        .limit(count)
-        .subquery()
-    )
+    neighbours = select(*listing.c).order_by(planar_distance(center)).limit(NEIGHBOURS).subquery()
+    # The conditions are tested on those rows: a join could be run the other way round, once for each match.
+    here = ClauseAdapter(neighbours)
+    near = here.traverse(nearness(center)).label("nearness")
+    some = select(near).where(*map(here.traverse, where)).order_by(near.desc()).limit(count).subquery()
     row = (await conn.execute(select(func.count(), func.min(some.c.nearness)))).one()
     return float(row[1]) if row[0] == count else None
 
@@ -145,8 +143,7 @@ async def _least_near(conn: ReadConnection, center: Point, where: list[Condition
 def _select(query: Query, where: list[Condition]) -> Select[Any]:
     columns: list[ColumnElement[Any]] = list(COLUMNS)
     if query.center is not None:
-        near = nearness(query.center)
-        columns += [near.label("nearness"), metres(near).label("distance")]
+        columns.append(nearness(query.center).label("nearness"))
     return select(*columns).where(*where)
 
 
@@ -164,7 +161,8 @@ def _found(query: Query, rows: list[Row[Any]], size: int, head: Cursor = ()) -> 
 
 
 def _hit(row: Row[Any]) -> Hit:
-    return Hit(to_listing(row), row._mapping.get("distance"))
+    near = row._mapping.get("nearness")
+    return Hit(to_listing(row), None if near is None else round(distance_of(near)))
 
 
 def _key_value(order: Order, value: str | int | float | None) -> Any:
