@@ -15,7 +15,7 @@ import orjson
 from rich.console import Console
 from rich.syntax import Syntax
 
-SECRET = re.compile(r"password|token|secret", re.IGNORECASE)
+SECRET = re.compile(r"password|token$|secret", re.IGNORECASE)
 SHOWN_CHARACTERS = 1500
 POLL_SECONDS = 0.25
 
@@ -89,7 +89,7 @@ def exchange(
         colour = "red" if response.is_error else "green"
         took = (time.perf_counter() - started) * 1000
         screen.print(f"  [{colour}]{response.status_code} {response.reason_phrase}[/] [dim]{took:.0f} ms[/]")
-        _show(screen, answer)
+        _show(screen, answer, whole=response.is_error)
     if response.is_error:
         raise StepFailed(f"{method} {path} answered {response.status_code}")
     return dict(answer)
@@ -102,22 +102,24 @@ def public_client(base_url: str, authority: Path) -> httpx.Client:
     return httpx.Client(base_url=base_url, verify=ssl.create_default_context(cafile=str(authority)), timeout=15.0)
 
 
-def _show(screen: Console, document: Any) -> None:
+def _show(screen: Console, document: Any, *, whole: bool = False) -> None:
     if not document:
         return
-    text = orjson.dumps(_masked(document)).decode()
+    text = orjson.dumps(_masked(document, whole)).decode()
     if len(text) > SHOWN_CHARACTERS:
         text = text[:SHOWN_CHARACTERS] + " …"
     screen.print(Syntax(text, "json", theme="ansi_dark", word_wrap=True, background_color="default"))
 
 
-def _masked(value: Any) -> Any:
-    """Without secrets, and long lists by their length."""
+def _masked(value: Any, whole: bool) -> Any:
+    """Without secrets; long lists by their length, unless the whole is asked for."""
     if isinstance(value, Mapping):
         return {
-            name: "•••" if SECRET.search(name) and isinstance(inner, str) else _masked(inner)
+            name: "•••" if SECRET.search(name) and isinstance(inner, str) else _masked(inner, whole)
             for name, inner in value.items()
         }
-    if isinstance(value, list) and len(value) > 1 and isinstance(value[0], Mapping):
+    if not isinstance(value, list):
+        return value
+    if not whole and len(value) > 1 and isinstance(value[0], Mapping):
         return f"… {len(value)} of them"
-    return [_masked(inner) for inner in value] if isinstance(value, list) else value
+    return [_masked(inner, whole) for inner in value]
