@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.notification.domain.delivery import Channel, Failure
-from services.notification.domain.notification import Kind
+from services.notification.domain.delivery import Channel, Delivery, Failure
+from services.notification.domain.notification import Kind, Notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +32,15 @@ class NotificationFailed:
     channel: Channel
     attempt_count: int
     failure: Failure
+
+
+def about(delivery: Delivery, notification: Notification) -> tuple[UUID, UUID, UUID, Kind, Channel, int]:
+    """What both events begin with."""
+    return (
+        notification.notification_id,
+        delivery.delivery_id,
+        notification.user_id,
+        notification.kind,
+        delivery.channel,
+        delivery.attempt_count,
+    )

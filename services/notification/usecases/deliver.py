@@ -18,7 +18,7 @@ from services.chassis.outbox import Outbox
 from services.chassis.telemetry import span_under
 from services.notification.domain import delivery as rules
 from services.notification.domain.delivery import Delivery, Failure, Patience, State
-from services.notification.domain.events import NotificationFailed, NotificationSent
+from services.notification.domain.events import NotificationFailed, NotificationSent, about
 from services.notification.domain.notification import Kind, Notification, Topic
 from services.notification.ports import Contact, Directory, Mail, Mailer, Refused, Stale, Unavailable, Unreachable
 from services.notification.rendering import IncompleteContent, Renderer
@@ -145,14 +145,6 @@ def _log_faults(claims: Sequence[Claim], ends: Sequence[BaseException | None]) -
 
 
 def _events(settled: Delivery, notification: Notification) -> list[NotificationSent | NotificationFailed]:
-    about = (
-        notification.notification_id,
-        settled.delivery_id,
-        notification.user_id,
-        notification.kind,
-        settled.channel,
-        settled.attempt_count,
-    )
     if settled.state is State.SENT:
-        return [NotificationSent(*about)]
-    return [NotificationFailed(*about, settled.failure)] if settled.failure else []
+        return [NotificationSent(*about(settled, notification))]
+    return [NotificationFailed(*about(settled, notification), settled.failure)] if settled.failure else []

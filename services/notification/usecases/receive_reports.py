@@ -9,8 +9,9 @@ from services.chassis.clock import Clock
 from services.chassis.database import Database, WriteConnection
 from services.chassis.outbox import Outbox
 from services.notification.domain import delivery as rules
-from services.notification.domain.delivery import State
-from services.notification.domain.events import NotificationFailed
+from services.notification.domain.delivery import Delivery, State
+from services.notification.domain.events import NotificationFailed, NotificationSent, about
+from services.notification.domain.notification import Notification
 from services.notification.repository.deliveries import DeliveryRepository
 from services.notification.repository.notifications import NotificationRepository
 from services.notification.webhooks import Report
@@ -41,16 +42,14 @@ class ReceiveReports:
             return
         await self.deliveries.save(tx, changed)
         notification = await self.notifications.get(tx, changed.notification_id)
-        if changed.state is State.FAILED and changed.failure and notification:
-            await self.outbox.add(
-                tx,
-                NotificationFailed(
-                    changed.notification_id,
-                    changed.delivery_id,
-                    notification.user_id,
-                    notification.kind,
-                    changed.channel,
-                    changed.attempt_count,
-                    changed.failure,
-                ),
-            )
+        if notification:
+            await self.outbox.add(tx, *_events(known, changed, notification))
+
+
+def _events(
+    known: Delivery, changed: Delivery, notification: Notification
+) -> list[NotificationSent | NotificationFailed]:
+    if changed.failure:
+        return [NotificationFailed(*about(changed, notification), changed.failure)]
+    # The report overtook the worker's own commit, which will find the delivery settled and say nothing.
+    return [NotificationSent(*about(changed, notification))] if known.state is State.SENDING else []

@@ -139,6 +139,27 @@ async def test_the_providers_reports_are_believed_once_and_in_any_order(stand: S
     assert await ends(stand, user_id, "FAILED") == ("WELCOME", "FAILED", "BOUNCED", 1)
 
 
+async def test_a_report_may_overtake_the_workers_own_commit(stand: Stand) -> None:
+    stand.sandbox.knob(provider="sendgrid", operation="mail.send", delay_ms=1500, times=1)
+    user_id, address = stand.user()
+    await stand.publish(UserRegistered(user_id=user_id, locale="en"))
+    await ends(stand, user_id, "SENDING")
+    rows = await stand.rows(
+        "SELECT delivery_id FROM delivery JOIN notification USING (notification_id) WHERE user_id = :user",
+        user=from_typeid("user", user_id),
+    )
+    delivery_id = to_typeid("delivery", rows[0].delivery_id)
+    await _report(stand, {"event": "delivered", "delivery_id": delivery_id})
+    await stand.mails(address)
+    await asyncio.sleep(0.3)
+    assert await state(stand, user_id) == ("WELCOME", "DELIVERED", None, 1)
+    payloads = await stand.rows(
+        "SELECT payload FROM outbox WHERE type = 'kerya.notification.v1.NotificationSent' AND aggregate = :id",
+        id=delivery_id,
+    )
+    assert len(payloads) == 1
+
+
 @pytest.mark.parametrize("forgery", ["body", "old", "future", "none", "nonsense"])
 async def test_a_forged_report_is_refused(stand: Stand, forgery: str) -> None:
     body = b'[{"event": "bounce"}]'
