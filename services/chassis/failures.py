@@ -17,6 +17,11 @@ _POSTGRES_DOWN = (
     asyncpg.TooManyConnectionsError,
     asyncpg.QueryCanceledError,
     asyncpg.LockNotAvailableError,
+    # Losers of a conflict between transactions, and those that took too long: the same call may succeed at another try.
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TransactionTimeoutError,
     asyncpg.InterfaceError,
     ConnectionError,
     TimeoutError,

@@ -52,14 +52,19 @@ class Feed:
 
     async def messages(self, room: Room) -> AsyncGenerator[Msg, None]:
         """Yields for ever. `room` waits until there is space for more messages, and answers for how many."""
+        known = ""
         while True:
             try:
                 await self._jetstream.ready()
                 async with aclosing(self._bound(await self._bind(), room)) as messages:
+                    known = ""
                     async for message in messages:
                         yield message
             except (nats.errors.Error, TimeoutError, DependencyDown, Rebind) as error:
-                log.info("feed binds again", stream=self._stream, reason=str(error) or type(error).__name__)
+                reason = str(error) or type(error).__name__
+                # Said once: at the first start a stream may be a while in coming, and is asked for twice a second.
+                (log.debug if reason == known else log.info)("feed binds again", stream=self._stream, reason=reason)
+                known = reason
                 await asyncio.sleep(RETRY_S)
 
     async def _bound(self, consumer: str, room: Room) -> AsyncGenerator[Msg, None]:

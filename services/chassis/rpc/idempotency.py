@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from google.protobuf.message import Message
@@ -16,6 +18,7 @@ from services.chassis.rules import Idempotency
 
 KEY = "idempotency-key"
 LONGEST_KEY = 255
+LOCK_RESERVE_SECONDS = 2.0
 
 
 class IdempotencyStage:
@@ -38,7 +41,7 @@ class IdempotencyStage:
         assert call.request is not None
         scope = call.principal.subject
         request = call.request.SerializeToString(deterministic=True)
-        begun = await self._store.begin(scope, key, call.rule.full_name, request)
+        begun = await self._store.begin(scope, key, call.rule.full_name, request, lock=_lock(call))
         if isinstance(begun, Replay):
             call.trail("idempotent-replayed", "true")
             return begun.answer
@@ -54,6 +57,12 @@ class IdempotencyStage:
         """A failed attempt can be retried; the intention stays, so that a half-done one is met again."""
         with suppress(ChassisRefusal):  # without a database the key's lock runs out by itself
             await self._store.abandon(scope, key)
+
+
+def _lock(call: Call) -> timedelta:
+    """As long as the call can last: from then on a retry may take over what a dead process left."""
+    assert call.deadline is not None
+    return timedelta(seconds=max(1.0, call.deadline - asyncio.get_running_loop().time()) + LOCK_RESERVE_SECONDS)
 
 
 def _key(call: Call) -> str:

@@ -53,6 +53,8 @@ def require_valid(message: Message) -> None:
 
 
 def _path(violation: Any) -> str:
+    if violation.proto.field is None:  # a rule of the whole message
+        return ""
     return ".".join(_element(element) for element in violation.proto.field.elements)
 
 
