@@ -1,0 +1,1 @@
+"""Figures of the mesh, each measured beside its peers: `python -m bench`."""
