@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import asyncpg
 import grpc
 import httpx
@@ -25,7 +27,8 @@ _POSTGRES_DOWN = (
     asyncpg.InterfaceError,
     ConnectionError,
     TimeoutError,
-    OSError,
+    # A name that does not resolve; other OSErrors, a missing file among them, are faults of ours.
+    socket.gaierror,
 )
 _DOWN: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
     (redis.exceptions.ConnectionError, "redis"),

@@ -29,6 +29,7 @@ class Begun:
     """The caller does the work. `intention` is the same for every attempt under the key; `intended_id()` hands it out."""
 
     intention: UUID
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +55,19 @@ class IdempotencyStore:
     ) -> Begun | Replay:
         """Takes the key for `lock`, or finds the answer. Raises IDEMPOTENCY_KEY_REUSED for another request under the same
         key, IDEMPOTENCY_IN_PROGRESS while the first one is worked on. A key whose holder died is taken over."""
-        digest = self._index.of("idempotency", method.encode() + b"\0" + request)
+        scope, digest = self._hidden(scope), self._index.of("idempotency", method.encode() + b"\0" + request)
         if answer := await self._recall(scope, key, digest):
             return answer
         async with self._database.write() as tx:
             intention = await tx.scalar(_claim(scope, key, method, digest, lock))
             if intention is not None:
-                return Begun(intention)
+                return Begun(intention, 1)
             return await self._meet(tx, scope, key, digest, lock)
 
     async def finish(self, scope: str, key: str, answer: bytes) -> bytes:
         """Stores the answer and gives back the one that stands: where the lock ran out and another attempt was quicker,
         that is the other's."""
+        scope = self._hidden(scope)
         place = _place(scope, key)
         sealed = self._cipher.encrypt(answer, place)
         statement = (
@@ -81,13 +83,20 @@ class IdempotencyStore:
         await self._cache.set(_cache_key(scope, key), row.request_hash + row.answer, KEPT)
         return self._cipher.decrypt(row.answer, place)
 
-    async def abandon(self, scope: str, key: str) -> None:
-        """Gives the key back after a failed attempt; the next one begins at once, with the same intention."""
+    async def abandon(self, scope: str, key: str, attempt: int) -> None:
+        """Gives the key back after a failed attempt; the next one begins at once, with the same intention. An attempt that
+        was overtaken gives nothing back: the key is its successor's."""
         unlock = (
-            update(idempotency).where(_is(scope, key), idempotency.c.state == STARTED).values(locked_until=func.now())
+            update(idempotency)
+            .where(_is(self._hidden(scope), key), idempotency.c.state == STARTED, idempotency.c.attempts == attempt)
+            .values(locked_until=func.now())
         )
         async with self._database.write() as tx:
             await tx.execute(unlock)
+
+    def _hidden(self, scope: str) -> str:
+        """An anonymous caller's scope is a network address, which is personal data."""
+        return self._index.of("idempotency-scope", scope).hex()
 
     async def _recall(self, scope: str, key: str, digest: bytes) -> Replay | None:
         kept = await self._cache.get(_cache_key(scope, key))
@@ -106,7 +115,7 @@ class IdempotencyStore:
             raise ChassisRefusal("IDEMPOTENCY_IN_PROGRESS", retry_after=float(row.wait))
         taken = {"locked_until": func.now() + literal(lock), "attempts": idempotency.c.attempts + 1}
         await tx.execute(update(idempotency).where(_is(scope, key)).values(taken))
-        return Begun(row.intention)
+        return Begun(row.intention, row.attempts + 1)
 
 
 def _claim(scope: str, key: str, method: str, digest: bytes, lock: timedelta) -> Any:
@@ -125,7 +134,13 @@ def _claim(scope: str, key: str, method: str, digest: bytes, lock: timedelta) ->
 async def _locked_row(tx: WriteConnection, scope: str, key: str) -> Row[Any]:
     # By the database's clock alone: the processes' clocks may differ.
     wait = func.extract("epoch", idempotency.c.locked_until - func.clock_timestamp()).label("wait")
-    columns = (idempotency.c.request_hash, idempotency.c.answer, idempotency.c.intention, wait)
+    columns = (
+        idempotency.c.request_hash,
+        idempotency.c.answer,
+        idempotency.c.intention,
+        idempotency.c.attempts,
+        wait,
+    )
     return (await tx.execute(select(*columns).where(_is(scope, key)).with_for_update())).one()
 
 

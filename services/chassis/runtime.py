@@ -21,7 +21,7 @@ from services.chassis.limits import Limiter
 from services.chassis.ops import serve_ops
 from services.chassis.relay import Relay
 from services.chassis.revocations import Revocations
-from services.chassis.rpc.access import AccessStage
+from services.chassis.rpc.access import AccessStage, OwnerStage
 from services.chassis.rpc.deadline import DeadlineStage
 from services.chassis.rpc.errors import ErrorStage
 from services.chassis.rpc.idempotency import IdempotencyStage
@@ -152,5 +152,6 @@ def _pipeline(
             LimitStage(Limiter(limits), settings.limit_scale),
             ValidateStage(),
             IdempotencyStage(keys),
+            OwnerStage(),
         ],
     )

@@ -1,4 +1,4 @@
-"""Decides by the contract whether the caller may call, before anything is looked at."""
+"""Decides by the contract whether the caller may call, before anything is looked at, and whose answers may leave."""
 
 from __future__ import annotations
 
@@ -18,14 +18,21 @@ log = structlog.get_logger(__name__)
 
 
 class AccessStage:
-    """Refuses with TOKEN_MISSING or ACCESS_DENIED; withholds an answer whose owner is somebody else."""
+    """Refuses with TOKEN_MISSING or ACCESS_DENIED."""
 
     async def __call__(self, call: Call, proceed: Proceed) -> Any:
         refusal = refusal_of(call.rule.access, call.principal)
         if refusal is not None:
             raise ChassisRefusal(refusal, method=call.rule.full_name)
+        return await proceed(call)
+
+
+class OwnerStage:
+    """The innermost stage: withholds an answer whose owner is somebody else, before it is stored or sent."""
+
+    async def __call__(self, call: Call, proceed: Proceed) -> Any:
         response = await proceed(call)
-        if call.rule.access.owners and isinstance(response, Message):
+        if call.rule.access.owners:
             _require_owner(call, response)
         return response
 

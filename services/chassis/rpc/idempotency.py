@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from google.protobuf.message import Message
 
 from services.chassis.call import Call
@@ -15,6 +15,8 @@ from services.chassis.idempotency import IdempotencyStore, Replay
 from services.chassis.ids import intention
 from services.chassis.rpc.pipeline import Proceed
 from services.chassis.rules import Idempotency
+
+log = structlog.get_logger(__name__)
 
 KEY = "idempotency-key"
 LONGEST_KEY = 255
@@ -50,13 +52,15 @@ class IdempotencyStage:
                 response: Message = await proceed(call)
             return await self._store.finish(scope, key, response.SerializeToString())
         except BaseException:
-            await self._give_back(scope, key)
+            await self._give_back(scope, key, begun.attempt)
             raise
 
-    async def _give_back(self, scope: str, key: str) -> None:
+    async def _give_back(self, scope: str, key: str, attempt: int) -> None:
         """A failed attempt can be retried; the intention stays, so that a half-done one is met again."""
-        with suppress(ChassisRefusal):  # without a database the key's lock runs out by itself
-            await self._store.abandon(scope, key)
+        try:
+            await self._store.abandon(scope, key, attempt)
+        except Exception as error:  # noqa: BLE001  what ended the call must reach its caller; the lock runs out by itself
+            log.warning("idempotency key not given back", error=type(error).__name__)
 
 
 def _lock(call: Call) -> timedelta:

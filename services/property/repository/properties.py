@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, delete, select, update
+from sqlalchemy import Row, Select, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.chassis.database import ReadConnection, WriteConnection
@@ -50,11 +50,11 @@ class PropertyRepository:
 
     async def lock(self, tx: WriteConnection, property_id: UUID) -> Property | None:
         """The property, kept from other writers until the transaction ends."""
-        return await self._one(tx, _selection(property_id).with_for_update(of=property_table))
+        return await self._one(tx, LOCKED, property_id)
 
     async def get(self, conn: ReadConnection, property_id: UUID) -> Property | None:
         """The property, in whatever state."""
-        return await self._one(conn, _selection(property_id))
+        return await self._one(conn, ONE, property_id)
 
     async def list_of_host(
         self, conn: ReadConnection, host_id: UUID, state: State | None, size: int, after: UUID | None
@@ -72,8 +72,8 @@ class PropertyRepository:
             statement = statement.where(property_table.c.property_id < after)
         return [self._property(row) for row in await conn.execute(statement)]
 
-    async def _one(self, conn: ReadConnection, statement: Select[Any]) -> Property | None:
-        row = (await conn.execute(statement)).first()
+    async def _one(self, conn: ReadConnection, statement: Select[Any], property_id: UUID) -> Property | None:
+        row = (await conn.execute(statement, {"wanted": property_id})).first()
         return self._property(row) if row else None
 
     def _property(self, row: Row[Any]) -> Property:
@@ -90,8 +90,9 @@ def _joined() -> Select[Any]:
     return select(*COLUMNS).select_from(property_table.outerjoin(rates_table, current))
 
 
-def _selection(property_id: UUID) -> Select[Any]:
-    return _joined().where(property_table.c.property_id == property_id)
+# Made once: building a statement costs more than a tenth of the request that runs it.
+ONE = _joined().where(property_table.c.property_id == bindparam("wanted"))
+LOCKED = ONE.with_for_update(of=property_table)
 
 
 async def _keep_rates(tx: WriteConnection, of: Property) -> None:
