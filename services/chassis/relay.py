@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,6 +38,7 @@ BATCH = 64
 # Where a notification was missed; LISTEN is what wakes the relay within a millisecond.
 POLL_S = 1.0
 LISTEN_CHECK_S = 5.0
+GAUGE_S = 5.0
 REFUSED_PAUSE = timedelta(seconds=5)
 MESSAGE_TOO_LARGE = 10054
 WRONG_STREAM = 10060
@@ -63,14 +65,18 @@ class Relay:
         self._wake = asyncio.Event()
         self._publisher = Supervised("outbox relay", self._publish_for_ever, pause=0.2)
         self._listener = Supervised("outbox listener", self._listen)
+        # On its own: the gauge matters most while the publisher waits for the bus.
+        self._gauge = Supervised("outbox gauge", self._measure, pause=GAUGE_S)
 
     async def start(self) -> None:
         self._publisher.start()
         self._listener.start()
+        self._gauge.start()
 
     async def stop(self) -> None:
         """Ends after the batch under way: a row whose publication was not recorded is published again later, and
         recognised."""
+        await self._gauge.stop()
         await self._listener.stop()
         await self._publisher.stop()
 
@@ -92,11 +98,9 @@ class Relay:
             self._wake.clear()
             while await self._publish_batch():
                 pass
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(self._poll):
                     await self._wake.wait()
-            except TimeoutError:
-                await self._measure()
 
     async def _publish_batch(self) -> int:
         """Publishes the heads; how many rows are settled."""

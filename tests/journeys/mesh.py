@@ -7,7 +7,6 @@ import os
 import random
 import re
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -20,8 +19,12 @@ from uuid import uuid4
 
 import httpx
 
+from deploy.local.probe import is_free
+
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 120.0
+# The ports of deploy/topology.yaml, from the base on.
+OFFSETS = (80, 90, 101, 102, 103, 104, 201, 202, 203, 204, 290, 317, 318, 422, 443, 532, 600, 679, 822, 1901, 1902)
 PASSWORD = "zebra lantern 4417 quilt"
 Json = dict[str, Any]
 
@@ -100,9 +103,10 @@ class Mesh:
 
     def mail(self, address: str, word: str, within: float = 20.0) -> Json:
         """Waits for an e-mail whose subject or text holds `word`."""
-        return eventually(
+        found: Json = eventually(
             lambda: next((m for m in self.inbox(address) if word in m["subject"] + m["text"]), None), within
         )
+        return found
 
     def pay(self, payment: Json, card: str = "pm_card_visa") -> httpx.Response:
         """Confirms a PaymentIntent as the provider's library does in the client's browser."""
@@ -220,12 +224,12 @@ def refusal(response: httpx.Response) -> tuple[int, str, str]:
     return response.status_code, error["status"], infos[0]["reason"]
 
 
-def start(home: Path, **settings: str) -> Mesh:
-    """Runs `kerya up` and waits for its ready line."""
+def start(home: Path, *arguments: str, **settings: str) -> Mesh:
+    """Runs `kerya up` with these arguments and settings, and waits for its ready line."""
     base = _free_base()
     log = home.with_suffix(".log")
     environment = {**_environment(home, base), **settings}
-    command = [sys.executable, "-m", "deploy.local.cli", "up"]
+    command = [sys.executable, "-m", "deploy.local.cli", "up", *arguments]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log.open("wb"), stderr=subprocess.STDOUT)
     until = time.monotonic() + READY_SECONDS
     while b"kerya is ready in" not in log.read_bytes():
@@ -253,14 +257,8 @@ def _environment(home: Path, base: int) -> dict[str, str]:
 
 
 def _free_base() -> int:
-    for _ in range(50):
-        base = random.randrange(20, 50) * 1000
-        if all(_is_free(base + offset) for offset in (80, 90, 101, 102, 103, 104, 443, 422, 532, 600, 679, 1901)):
+    # Below the ports that the kernel gives to callers, so that no connection sits on one of ours meanwhile.
+    for base in random.sample(range(10_000, 30_000, 2_000), 10):
+        if all(is_free(base + offset) for offset in OFFSETS):
             return base
     raise AssertionError("no free range of ports")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        return probe.connect_ex(("127.0.0.1", port)) != 0
