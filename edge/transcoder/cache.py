@@ -142,8 +142,10 @@ class CachedReads:
 
 
 def _key(route: Route, request: Request, vary: tuple[str, ...]) -> bytes:
-    # Whoever must show who they are shares no entry, whatever the contract says.
-    names = vary if route.method.public else (*vary, *_CREDENTIALS)
+    # A caller shows who they are in either header: an answer that depends on one depends on both. Whoever must show it
+    # shares no entry, whatever the contract says.
+    by_caller = not route.method.public or any(name in _CREDENTIALS for name in vary)
+    names = (*vary, *_CREDENTIALS) if by_caller else vary
     parts = [request.path, request.query, *(request.headers.get(name.encode()) for name in names)]
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=20).digest()
 

@@ -110,6 +110,11 @@ class Library:
         books = [make("Book", book_id=str(number)) for number in range(request.page_size or 2)]
         return make("ListBooksResponse", books=books, calls=len(self.calls))
 
+    async def ListLoans(self, request: Any, context: Any) -> Any:
+        borrower = dict(context.invocation_metadata()).get("authorization", "")
+        books = [make("Book", book_id="7", title=borrower)] if borrower else []
+        return make("ListBooksResponse", books=books)
+
     async def CreateBook(self, request: Any, context: Any) -> Any:
         return request.book
 

@@ -64,6 +64,24 @@ async def test_what_the_contract_varies_by_is_another_entry(client: httpx.AsyncC
     assert await calls(client, "?pageSize=3", user_agent="other") == 1
 
 
+async def test_what_one_caller_sees_is_not_told_to_another(client: httpx.AsyncClient, library: Library) -> None:
+    callers: list[dict[str, str]] = [
+        {"x-api-key": "kerya_good"},
+        {},
+        {"authorization": "Bearer other"},
+        {"authorization": "Bearer kerya_good"},
+    ]
+    for _ in range(2):
+        seen = [(await client.get("/v1/loans", headers=each)).json().get("books", []) for each in callers]
+        assert [[book["title"] for book in books] for books in seen] == [
+            ["Bearer token-1"],
+            [],
+            ["Bearer other"],
+            ["Bearer token-1"],
+        ]
+    assert [name for name, *_ in library.calls].count("ListLoans") == len(callers), "the second round is the cache's"
+
+
 async def test_an_event_makes_it_visible_at_once(client: httpx.AsyncClient, nats_url: str) -> None:
     assert (await calls(client, "?genre=FICTION"), await calls(client, "?genre=POETRY")) == (1, 2)
     await publish(nats_url, genre=1)
