@@ -15,7 +15,7 @@ from deploy.local.process import Probe, Running, Sink, StartFailed, run_to_end, 
 from services.chassis.topology import ServicePart
 
 ENGINES = frozenset({"postgres", "redis", "nats"})
-_SHARED = ("services/chassis", "gen/kerya", "gen/codec")
+_SHARED = ("services/chassis", "gen/kerya")
 _START_LIMIT = 60.0  # seconds until a Python process must be ready; a cold machine compiles its imports first
 _DRAIN_LIMIT = 3.0
 _GATHERING = 0.02  # seconds in which services that became ready to migrate together find each other
