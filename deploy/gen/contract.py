@@ -28,9 +28,7 @@ def write_contract(root: Path, out: Path) -> FileDescriptorSet:
 
 
 def _protoc(root: Path, image: Path, files: list[str], outputs: list[str]) -> None:
-    plugins = [
-        f"--plugin={name}={_tool(name)}" for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
-    ]
+    plugins = [f"--plugin={name}={_tool(name)}" for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")]
     command = [sys.executable, "-m", "grpc_tools.protoc", f"--descriptor_set_in={image}", *plugins, *outputs, *files]
     subprocess.run(command, cwd=root, check=True)
 
