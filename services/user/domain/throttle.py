@@ -50,3 +50,9 @@ def sign_in_subject(canonical_email: str, known_address: str = "") -> str:
 def owner_subject(user_id: UUID) -> str:
     """What attempts of somebody who is signed in are counted under."""
     return f"owner|{user_id}"
+
+
+def second_factor_subject(user_id: UUID) -> str:
+    """What guesses at the codes of somebody who is signed in are counted under: apart from their password, so that
+    knowing the one does not make guessing the other free."""
+    return f"second-factor|{user_id}"

@@ -9,7 +9,7 @@ from services.chassis.database import WriteConnection
 from services.user.domain import opaque, totp
 from services.user.domain.accounts import Account
 from services.user.domain.errors import SecondFactorRefused, SecondFactorRequired
-from services.user.domain.throttle import owner_subject
+from services.user.domain.throttle import second_factor_subject
 from services.user.ports import Work
 from services.user.usecases.finding import require
 from services.user.usecases.guarding import ConfirmPassword, Guarding
@@ -80,7 +80,7 @@ class ConfirmTotp:
 
     async def __call__(self, user_id: UUID, code: str) -> list[str]:
         """The recovery codes. Raises TotpNotEnrolled, TotpAlreadyEnabled, SecondFactorRefused, SignInThrottled."""
-        await self._guarding.attempt(owner_subject(user_id))
+        await self._guarding.attempt(second_factor_subject(user_id))
         codes, now = totp.new_recovery_codes(), self._work.clock.now()
         async with self._work.database.write() as tx:
             account = require(await self._work.repository.accounts.lock(tx, user_id), user_id)
@@ -88,7 +88,7 @@ class ConfirmTotp:
             account.confirm(totp.accepted_step(secret, code, now, last_step=0), now)
             await self._work.repository.accounts.save(tx, account)
             await self._work.repository.accounts.set_recovery_codes(tx, user_id, map(opaque.digest, codes))
-            await self._work.repository.guards.clear(tx, owner_subject(user_id))
+            await self._work.repository.guards.clear(tx, second_factor_subject(user_id))
         return codes
 
 
@@ -106,7 +106,7 @@ class DisableTotp:
     async def __call__(self, user_id: UUID, password: str, code: str) -> None:
         """Raises PasswordWrong, TotpNotEnrolled, SecondFactorRefused, SignInThrottled, SignInBusy."""
         await self._confirm_password(user_id, password)
-        await self._guarding.attempt(owner_subject(user_id))
+        await self._guarding.attempt(second_factor_subject(user_id))
         async with self._work.database.write() as tx:
             account = require(await self._work.repository.accounts.lock(tx, user_id), user_id)
             account.require_second_factor()
@@ -114,4 +114,4 @@ class DisableTotp:
             account.disable_second_factor(self._work.clock.now())
             await self._work.repository.accounts.save(tx, account)
             await self._work.repository.accounts.set_recovery_codes(tx, user_id, ())
-            await self._work.repository.guards.clear(tx, owner_subject(user_id))
+            await self._work.repository.guards.clear(tx, second_factor_subject(user_id))

@@ -150,6 +150,21 @@ async def test_a_second_factor_goes_only_with_password_and_code(stand: Stand, me
     await member.login()
 
 
+async def test_a8_guessing_codes_with_the_right_password_is_slowed_down(stand: Stand, member: Person) -> None:
+    await member.login()
+    secret, _ = await _set_up_app(stand, member)
+    reasons = []
+    for number in range(8):
+        guess = auth.DisableTotpRequest(password=member.password, totp_code=f"{number:06}")
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await member.call(member.auth.DisableTotp, guess)
+        reasons.append(reason_of(refusal.value)[0])
+    assert reasons[:5] == ["SECOND_FACTOR_REFUSED"] * 5 and "SIGN_IN_THROTTLED" in reasons[5:]
+    stand.clock.ahead += timedelta(minutes=1)
+    right = auth.DisableTotpRequest(password=member.password, totp_code=_code(stand, secret))
+    await member.call(member.auth.DisableTotp, right)
+
+
 async def test_a9_a_reset_token_works_once_and_a_second_factor_stays(stand: Stand, member: Person) -> None:
     await member.login()
     before = member.tokens
