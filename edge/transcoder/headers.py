@@ -37,7 +37,7 @@ FROM_METADATA = frozenset(
 
 
 class Headers:
-    """A request's headers, read once: the last value of a repeated one, but lists joined."""
+    """A request's headers, read once; the values of a repeated one are joined by commas."""
 
     __slots__ = ("_values",)
 

@@ -59,7 +59,8 @@ class Caller:
         return Call(method.path, headers.get(b"accept-language"), bool(headers.get(b"if-match")))
 
     async def metadata(self, method: Method, headers: Headers) -> list[tuple[str, str]]:
-        """What travels on, an API key exchanged for a token. Raises ExchangeFailed."""
+        """What travels on, an API key exchanged for a token. Raises Fault, ExchangeFailed."""
+        check_idempotency_key(method, headers)
         handed_on = headers.metadata(method.headers)
         key = headers.get(b"x-api-key")
         bearer = headers.get(b"authorization")
@@ -96,6 +97,13 @@ def check_credentials(method: Method, headers: Headers) -> None:
     """Who shows nothing is told so before anything else. Raises Fault(TOKEN_MISSING)."""
     if not method.public and not headers.get(b"authorization") and not headers.get(b"x-api-key"):
         raise Fault("TOKEN_MISSING")
+
+
+def check_idempotency_key(method: Method, headers: Headers) -> None:
+    """A key that cannot travel on is refused: dropped, the write would run as if none had been sent. Raises Fault."""
+    key = headers.get(b"idempotency-key") if method.idempotency else ""
+    if key and not (key.isascii() and key.isprintable()):
+        raise Fault("IDEMPOTENCY_KEY_INVALID")
 
 
 class _Watch:

@@ -52,6 +52,18 @@ async def test_response_body_is_one_field(client: httpx.AsyncClient) -> None:
     assert (await client.get("/v1/titles/7")).json() == "Nedjma"
 
 
+@pytest.mark.parametrize("key", ["clé".encode(), b"a\x01b", b"\xff"])
+async def test_a_key_that_cannot_travel_on_does_not_run_the_write_without_it(
+    client: httpx.AsyncClient, library: Library, key: bytes
+) -> None:
+    for verb, path in (("POST", "/v1/books/7:lend"), ("POST", "/v1/books")):
+        headers = [(b"authorization", b"Bearer token"), (b"idempotency-key", key)]
+        response = await client.request(verb, path, headers=headers, json={"title": "x"} if path == "/v1/books" else None)
+        assert (response.status_code, reason(response)) == (400, "IDEMPOTENCY_KEY_INVALID")
+    assert library.calls == []
+    assert (await client.get("/v1/books/7", headers=[(b"idempotency-key", key)])).status_code == 200
+
+
 async def test_a_write_hands_on_what_it_should(client: httpx.AsyncClient, library: Library) -> None:
     headers = AUTH | {
         "idempotency-key": "k1",
