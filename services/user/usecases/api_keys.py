@@ -14,8 +14,7 @@ from services.user.domain.api_keys import ApiKey
 from services.user.domain.errors import ApiKeyInvalid, ApiKeyNotFound
 from services.user.domain.events import ApiKeyRevoked
 from services.user.ports import AccessToken, AccessTokens, Work
-from services.user.usecases.finding import require
-from services.user.usecases.guarding import ConfirmPassword
+from services.user.usecases.guarding import ConfirmPassword, require_still
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +36,13 @@ class CreateApiKey:
     async def __call__(self, user_id: UUID, password: str, wish: Wish) -> tuple[ApiKey, str]:
         """The key, and its text for this one time. Raises PasswordWrong, ApiKeyLimitReached, SignInThrottled,
         SignInBusy."""
-        await self._confirm_password(user_id, password)
+        confirmed = await self._confirm_password(user_id, password)
         secret, now = opaque.new_secret(), self._work.clock.now()
         key = ApiKey(
             intended_id(), user_id, wish.display_name, wish.scopes, opaque.digest(secret), now, wish.expires_at
         )
         async with self._work.database.write() as tx:
-            require(await self._work.repository.accounts.lock(tx, user_id), user_id)
+            require_still(await self._work.repository.accounts.lock(tx, user_id), confirmed)
             api_keys.require_room(await self._work.repository.api_keys.count(tx, user_id, other_than=key.api_key_id))
             await self._work.repository.api_keys.add(tx, key)
         return key, api_keys.write(to_typeid("apikey", key.api_key_id).rpartition("_")[2], secret)

@@ -40,10 +40,20 @@ class ConfirmPassword:
 
     async def __call__(self, user_id: UUID, password: str) -> Account:
         """The account. Raises PasswordWrong, SignInThrottled, SignInBusy."""
-        async with self._work.database.read() as conn:
-            account = require(await self._work.repository.accounts.get(conn, user_id), user_id)
+        # From the primary: on a replica a password that was changed a moment ago would still be the old one.
+        async with self._work.database.write() as tx:
+            account = require(await self._work.repository.accounts.get(tx, user_id), user_id)
         await self._guarding.attempt(owner_subject(user_id))
         if not await self._hasher.verify(account.password_hash, password):
             raise PasswordWrong
         await self._guarding.clear(owner_subject(user_id))
         return account
+
+
+def require_still(current: Account | None, confirmed: Account) -> Account:
+    """The account as a transaction holds it now, if its password is still the one confirmed. Raises PasswordWrong,
+    UserNotFound."""
+    current = require(current, confirmed.user_id)
+    if current.password_hash != confirmed.password_hash:
+        raise PasswordWrong
+    return current

@@ -55,8 +55,9 @@ class Login:
         return signed_in
 
     async def _sign_in(self, credentials: Credentials, device: Device) -> SignedIn:
-        async with self._work.database.read() as conn:
-            account, known = await self._work.repository.accounts.for_sign_in(conn, credentials.email, device.address)
+        # From the primary: on a replica a password that was changed a moment ago would still be the old one.
+        async with self._work.database.write() as tx:
+            account, known = await self._work.repository.accounts.for_sign_in(tx, credentials.email, device.address)
         subject = sign_in_subject(canonical(credentials.email), device.address if known else "")
         await self._guarding.attempt(subject)
         right = await self._hasher.verify(account.password_hash if account else None, credentials.password)
@@ -64,10 +65,20 @@ class Login:
             raise SignInRefused
         fresh_hash = await self._fresh_hash(account, credentials.password)
         async with self._work.database.write() as tx:
-            await self._check_second_factor(tx, account, credentials.proof)
+            current = await self._still(tx, account)
+            await self._check_second_factor(tx, current, credentials.proof)
             await self._work.repository.guards.clear(tx, subject)
-            await self._replace_hash(tx, account, fresh_hash)
-            return await self._open_session(tx, account, device)
+            await self._replace_hash(tx, current, fresh_hash)
+            return await self._open_session(tx, current, device)
+
+    async def _still(self, tx: WriteConnection, verified: Account) -> Account:
+        """The account as it is now, held until the transaction ends. While the password was being verified it may have
+        been changed, or the account ended; a session opened now would outlive that. A second factor set up meanwhile
+        is asked for, since what is answered is the account of now."""
+        current = await self._work.repository.accounts.lock(tx, verified.user_id)
+        if current is None or not current.is_active or current.password_hash != verified.password_hash:
+            raise SignInRefused
+        return current
 
     async def _fresh_hash(self, account: Account, password: str) -> str | None:
         outdated = self._hasher.is_outdated(account.password_hash)

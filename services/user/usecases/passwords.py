@@ -12,8 +12,7 @@ from services.user.domain.sessions import EndCause
 from services.user.domain.throttle import owner_subject, sign_in_subject
 from services.user.domain.verifications import Purpose
 from services.user.ports import Hasher, Work
-from services.user.usecases.finding import require
-from services.user.usecases.guarding import ConfirmPassword
+from services.user.usecases.guarding import ConfirmPassword, require_still
 from services.user.usecases.sending import SendEmail
 from services.user.usecases.sessions import EndSessions
 
@@ -35,7 +34,7 @@ class ChangePassword:
         passwords.check(new, second_factor=account.totp_enabled, personal=account.personal_words())
         hashed = await self._hasher.hash(new)
         async with self._work.database.write() as tx:
-            account = require(await self._work.repository.accounts.lock(tx, user_id), user_id)
+            account = require_still(await self._work.repository.accounts.lock(tx, user_id), account)
             account.set_password(hashed, self._work.clock.now())
             await self._work.repository.accounts.save(tx, account)
             await self._end_sessions(tx, user_id, EndCause.PASSWORD_CHANGED, keep=session_id)
