@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import structlog
 
+from services.chassis.database import WriteConnection
 from services.chassis.metrics import gauge
 from services.user.domain.accounts import KEPT_AFTER_DELETION
 from services.user.ports import Work
@@ -22,13 +24,21 @@ class EraseDeletedAccounts:
         self._work = work
 
     async def __call__(self) -> None:
-        now = self._work.clock.now()
-        async with self._work.database.write() as tx:
-            erased = await self._work.repository.erasure.erase_accounts(tx, now - KEPT_AFTER_DELETION, now)
-        async with self._work.database.write() as tx:
-            forgotten = await self._work.repository.erasure.forget(tx, now)
+        now, erasure = self._work.clock.now(), self._work.repository.erasure
+        erased = await self._until_none_left(lambda tx: erasure.erase_accounts(tx, now - KEPT_AFTER_DELETION, now))
+        forgotten = await self._until_none_left(lambda tx: erasure.forget(tx, now))
         if erased or forgotten:
             log.info("erased", accounts=erased, rows=forgotten)
+
+    async def _until_none_left(self, step: Callable[[WriteConnection], Awaitable[int]]) -> int:
+        """Each step in a transaction of its own, so that none holds its locks for long."""
+        total = 0
+        while True:
+            async with self._work.database.write() as tx:
+                done = await step(tx)
+            if not done:
+                return total
+            total += done
 
 
 class ProvePoints:

@@ -16,14 +16,17 @@ BATCH = 500
 
 
 class Erasure:
-    """Deletions, in batches, so that none holds its locks for long."""
+    """Deletions, at most `batch` rows of a table in each, so that none holds its locks for long."""
+
+    def __init__(self, batch: int = BATCH) -> None:
+        self._batch = batch
 
     async def erase_accounts(self, tx: WriteConnection, deleted_before: datetime, now: datetime) -> int:
         """Erases all that is personal of accounts deleted before then; the ledger keeps the bare id. The number erased."""
         due = (
             select(account.c.user_id)
             .where(account.c.deleted_at < deleted_before, account.c.erased_at.is_(None))
-            .limit(BATCH)
+            .limit(self._batch)
             .with_for_update(skip_locked=True)
         )
         users = list((await tx.execute(due)).scalars())
@@ -39,10 +42,11 @@ class Erasure:
         """Removes sessions, verifications and guards that no longer matter; the number removed."""
         old = now - LONGEST - ENDED_SESSIONS_KEPT
         removed = 0
-        for statement in (
-            delete(session).where(session.c.created_at < old),
-            delete(verification).where(verification.c.expires_at < old),
-            delete(guard).where(guard.c.attempted_at < old),
+        for table, key, since in (
+            (session, session.c.session_id, session.c.created_at),
+            (verification, verification.c.verification_id, verification.c.expires_at),
+            (guard, guard.c.subject, guard.c.attempted_at),
         ):
-            removed += (await tx.execute(statement)).rowcount
+            due = select(key).where(since < old).limit(self._batch).with_for_update(skip_locked=True)
+            removed += (await tx.execute(delete(table).where(key.in_(due)))).rowcount
         return removed

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 
 import grpc
@@ -19,6 +20,7 @@ from kerya.user.v1 import user_service_pb2 as users
 from services.chassis.ids import from_typeid, new_id, to_typeid
 from services.user.jobs import EraseDeletedAccounts
 from services.user.repository import Repository
+from services.user.repository.erasure import Erasure
 from services.user.tables import metadata
 from tests.integration.user.stand import Person, Stand, refused
 from tests.integration.user.working import work_on
@@ -121,6 +123,20 @@ async def test_a_deleted_account_is_gone_at_once_and_erased_later(stand: Stand, 
     assert (row.email_sealed, row.email_index, row.display_name, row.password_hash) == (b"", b"", "", "")
     for table in ("session", "verification", "api_key"):
         assert await stand.rows(f"SELECT 1 FROM {table} WHERE user_id = :me", me=me) == []
+
+
+async def test_one_run_erases_all_that_is_due_in_steps(stand: Stand) -> None:
+    for number in range(5):
+        gone = Person(stand)
+        await gone.register()
+        await gone.call(gone.users.DeleteMe, users.DeleteMeRequest())
+        await stand.execute("INSERT INTO guard VALUES (:subject, 1, NULL, now())", subject=bytes([number]))
+    async with work_on(stand) as work:
+        in_twos = replace(work, repository=replace(work.repository, erasure=Erasure(batch=2)))
+        stand.clock.ahead += timedelta(days=61)
+        await EraseDeletedAccounts(in_twos)()
+    assert await stand.rows("SELECT 1 FROM account WHERE deleted_at IS NOT NULL AND erased_at IS NULL") == []
+    assert await stand.rows("SELECT 1 FROM guard WHERE length(subject) = 1") == []
 
 
 @pytest.mark.parametrize("method", ["RequestPhoneCode", "VerifyPhone", "ExportMe"])
