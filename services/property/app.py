@@ -12,7 +12,7 @@ from services.chassis.jobs import Job
 from services.chassis.outbox import Outbox
 from services.chassis.secrets import Secrets
 from services.chassis.service import Chassis, Service
-from services.property.consumers import CalendarConsumers
+from services.property.consumers import CalendarConsumers, UserConsumers
 from services.property.domain.veil import Veil
 from services.property.mapper.events import event
 from services.property.repository.nights import NightRepository
@@ -26,6 +26,7 @@ from services.property.usecases.calendar import ForgetPastNights, MarkNights
 from services.property.usecases.create import CreateProperty
 from services.property.usecases.own import ChangeOwn
 from services.property.usecases.search import ListSimilar, SearchProperties
+from services.property.usecases.unpublish_all import UnpublishAll
 from services.property.usecases.view import GetProperty, GetPublished, ListOwn
 
 VEIL_LABEL: Final = b"kerya property location veil 1"
@@ -34,13 +35,17 @@ VEIL_LABEL: Final = b"kerya property location veil 1"
 async def build(chassis: Chassis, settings: Settings) -> Service:
     """Puts the service together."""
     nights = NightRepository()
-    use = _use_cases(chassis, PropertyRepository(LocationSeal(chassis.cipher)), chassis.outbox(event))
+    properties, outbox = PropertyRepository(LocationSeal(chassis.cipher)), chassis.outbox(event)
+    use = _use_cases(chassis, properties, outbox)
     forget = ForgetPastNights(chassis.database, nights, chassis.clock)
     # What it does not override yet answers UNIMPLEMENTED by its generated base.
     servicer = PropertyServicer(use, chassis.paging, chassis.clock)  # type: ignore[abstract]
     return Service(
         servicers=[(property_service_pb2_grpc.add_PropertyServiceServicer_to_server, servicer)],
-        consumers=[CalendarConsumers(MarkNights(chassis.database, nights)).handlers()],
+        consumers=[
+            CalendarConsumers(MarkNights(chassis.database, nights)).handlers(),
+            UserConsumers(UnpublishAll(chassis.database, properties, outbox, chassis.clock)).handlers(),
+        ],
         jobs=[Job("forget-past-nights", every=timedelta(hours=6), run=forget)],
     )
 

@@ -5,17 +5,13 @@ from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
-import nats
 import pytest
 
 from kerya.booking.v1.booking_events_pb2 import NightsReleased, NightsTaken
 from services.chassis.clock import ManualClock
-from services.chassis.cloudevent import Envelope
-from services.chassis.contract import Contract
 from services.chassis.database import Database
 from services.chassis.delivery import AlreadyHandled, Delivery, Reject
 from services.chassis.ids import new_id
-from services.chassis.jetstream import JetStream
 from services.property.consumers import CalendarConsumers
 from services.property.repository.nights import NightRepository
 from services.property.usecases.calendar import ForgetPastNights, MarkNights
@@ -104,16 +100,10 @@ async def test_an_event_that_can_never_be_handled_is_rejected(
 
 async def test_the_service_hears_the_calendar_over_jetstream(stand: Stand) -> None:
     mine = (await stand.publish(stand.person(), 8.0, 100.0)).property_id
-    bus = JetStream(stand.settings.nats_url.get_secret_value(), name="calendar-test", replicas=1)
-    await bus.start(5.0)
-    try:
-        await bus.declare(Contract.load(), "kerya.booking.v1")
-        await publish(stand, event(NightsTaken, mine, 0, 6, 1))
-        async with asyncio.timeout(20):
-            while await free(stand, 8.0, 0, 2):
-                await asyncio.sleep(0.05)
-    finally:
-        await bus.stop()
+    await stand.publish_event(event(NightsTaken, mine, 0, 6, 1), "kerya.booking.v1")
+    async with asyncio.timeout(20):
+        while await free(stand, 8.0, 0, 2):
+            await asyncio.sleep(0.05)
 
 
 async def test_nights_that_are_over_are_forgotten(stand: Stand, database: Database) -> None:
@@ -125,16 +115,3 @@ async def test_nights_that_are_over_are_forgotten(stand: Stand, database: Databa
     await ForgetPastNights(database, nights, clock)()
     left = await stand.database.fetch("SELECT night FROM taken_night WHERE property_id = $1 ORDER BY night", mine)
     assert [row["night"] for row in left] == [FIRST + timedelta(days) for days in range(3, 10)]
-
-
-async def publish(stand: Stand, message: NightsTaken) -> None:
-    """Puts an event on the bus, in its envelope, as the booking service's relay does."""
-    rule = Contract.load().event_of(type(message))
-    envelope = Envelope(new_id(), rule.full_name, "booking", message.property_id, datetime.now(UTC))
-    client = await nats.connect(stand.settings.nats_url.get_secret_value())
-    try:
-        await client.jetstream().publish(
-            rule.subject, message.SerializeToString(), headers=envelope.headers(), stream=rule.stream
-        )
-    finally:
-        await client.close()
