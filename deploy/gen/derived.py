@@ -11,6 +11,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from deploy.gen.environment import write_environment
 from deploy.gen.pages import write_pages
 from edge.portal import openapi
+from edge.transcoder.contract import Contract as RestContract
 from services.chassis.contract import Contract
 from services.chassis.topology import load as load_topology
 
@@ -21,7 +22,7 @@ def write_derived(out: Path) -> None:
     image = gen / "descriptors.binpb"
     contract = Contract.load(image)
     write_pages(FileDescriptorSet.FromString(image.read_bytes()), contract, out)
-    document = openapi.build(image.read_bytes())
+    document = openapi.build(RestContract(image))
     (gen / "openapi").mkdir()
     (gen / "openapi" / "kerya.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     write_environment(load_topology(environment={}), out)

@@ -6,10 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from edge.envoy.contract import DESCRIPTORS, Contract
+from edge.envoy.contract import Contract
 from edge.envoy.mesh import Mesh
 from edge.envoy.output import dump, write
 from edge.envoy.settings import Settings
+from services.chassis.contract import DESCRIPTORS
 from services.chassis.topology import PATH as TOPOLOGY
 from services.chassis.topology import load
 

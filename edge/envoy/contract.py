@@ -1,19 +1,22 @@
-"""What the edge needs to know of the contract, read from the descriptor set."""
+"""The contract as Envoy needs it: the chassis' rules, and the paths of the REST API."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from google.api import annotations_pb2, http_pb2
-from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from kerya.contract.v1 import contract_pb2
+from services.chassis.contract import DESCRIPTORS
+from services.chassis.contract import Contract as Rules
+from services.chassis.rules import MethodRule, ReasonRule
 
-DESCRIPTORS = Path(contract_pb2.__file__).parents[3] / "descriptors.binpb"
-SHARED_REASONS = "kerya.contract.v1"
+# Of the error reasons that every part shares.
+DOMAIN = "kerya"
 
 _VARIABLE = re.compile(r"\{([^}=]+)(?:=([^}]*))?\}")
 
@@ -47,62 +50,40 @@ class Template:
 
 @dataclass(frozen=True)
 class Rpc:
-    """One RPC. `secret_path`: a path variable is marked SECRET, so the path must not be logged."""
+    """One RPC: its rule, and its paths. `secret_path`: a path variable is marked SECRET, so the path must not be logged."""
 
-    service: str
-    name: str
-    package: str
-    internal_only: bool
-    client_streaming: bool
-    server_streaming: bool
+    rule: MethodRule
     templates: tuple[Template, ...]
     secret_path: bool
 
     @property
-    def path(self) -> str:
-        return f"/{self.service}/{self.name}"
+    def internal_only(self) -> bool:
+        return self.rule.access.internal_only
 
     @property
     def streams(self) -> bool:
-        return self.client_streaming or self.server_streaming
-
-    @property
-    def reads(self) -> bool:
-        """Whether it is bound to GET, and so may be sent again."""
-        return bool(self.templates) and self.templates[0].method == "GET"
-
-
-@dataclass(frozen=True)
-class Reason:
-    """An error reason every part shares: its canonical code's number, and its texts by language."""
-
-    code: int
-    texts: dict[str, str]
+        return self.rule.client_streaming or self.rule.server_streaming
 
 
 @dataclass(frozen=True)
 class Contract:
-    """All RPCs of the packages under `kerya.`, and the shared error reasons by name."""
+    """All RPCs of the packages under `kerya.`, and the error reasons every part shares, by name."""
 
     rpcs: tuple[Rpc, ...]
-    reasons: dict[str, Reason]
+    reasons: dict[str, ReasonRule]
 
     @classmethod
     def load(cls, path: Path = DESCRIPTORS) -> Contract:
-        """Reads the descriptor set that `make gen` writes."""
-        return cls.of(FileDescriptorSet.FromString(path.read_bytes()))
-
-    @classmethod
-    def of(cls, files: FileDescriptorSet) -> Contract:
-        own = [file for file in files.file if file.package.startswith("kerya.")]
-        secrets = {secret for file in own for secret in _secret_fields(file)}
+        """Reads the descriptor set that `make gen` writes. Raises ContractError where an RPC is not fully declared."""
+        rules = Rules.load(path)
+        templates = _templates_by_path(FileDescriptorSet.FromString(path.read_bytes()))
         return cls(
-            rpcs=tuple(rpc for file in own for rpc in _rpcs(file, secrets)),
-            reasons={name: reason for file in own for name, reason in _shared_reasons(file)},
+            rpcs=tuple(_rpc(rule, templates[rule.path], rules.personal) for rule in rules.methods.values()),
+            reasons={name: rule for (domain, name), rule in rules.reasons.items() if domain == DOMAIN},
         )
 
     def of_package(self, package: str) -> list[Rpc]:
-        return [rpc for rpc in self.rpcs if rpc.package == package]
+        return [rpc for rpc in self.rpcs if rpc.rule.package == package]
 
     @property
     def spans_segments(self) -> bool:
@@ -110,22 +91,21 @@ class Contract:
         return any(template.spans_segments for rpc in self.rpcs for template in rpc.templates)
 
 
-def _rpcs(file: FileDescriptorProto, secrets: set[str]) -> Iterator[Rpc]:
-    for service in file.service:
-        for method in service.method:
-            access = method.options.Extensions[contract_pb2.access]
-            templates = tuple(_templates(method.options.Extensions[annotations_pb2.http]))
-            variables = {f"{method.input_type}.{name}" for template in templates for name in template.variables}
-            yield Rpc(
-                service=f"{file.package}.{service.name}",
-                name=method.name,
-                package=file.package,
-                internal_only=not access.public and not access.roles,
-                client_streaming=method.client_streaming,
-                server_streaming=method.server_streaming,
-                templates=templates,
-                secret_path=bool(variables & secrets),
-            )
+def _rpc(rule: MethodRule, templates: tuple[Template, ...], personal: Mapping[str, Mapping[str, int]]) -> Rpc:
+    marks = personal.get(rule.input_type, {})
+    variables = {name for template in templates for name in template.variables}
+    return Rpc(rule, templates, any(marks.get(name) == contract_pb2.SECRET for name in variables))
+
+
+def _templates_by_path(files: FileDescriptorSet) -> dict[str, tuple[Template, ...]]:
+    return {
+        f"/{file.package}.{service.name}/{method.name}": tuple(
+            _templates(method.options.Extensions[annotations_pb2.http])
+        )
+        for file in files.file
+        for service in file.service
+        for method in service.method
+    }
 
 
 def _templates(rule: http_pb2.HttpRule) -> Iterator[Template]:
@@ -136,20 +116,3 @@ def _templates(rule: http_pb2.HttpRule) -> Iterator[Template]:
         yield Template(pattern.upper(), getattr(rule, pattern))
     for binding in rule.additional_bindings:
         yield from _templates(binding)
-
-
-def _secret_fields(file: FileDescriptorProto) -> Iterator[str]:
-    for message in file.message_type:
-        for field in message.field:
-            if field.options.Extensions[contract_pb2.personal] == contract_pb2.SECRET:
-                yield f".{file.package}.{message.name}.{field.name}"
-
-
-def _shared_reasons(file: FileDescriptorProto) -> Iterator[tuple[str, Reason]]:
-    if file.package != SHARED_REASONS:
-        return
-    for enum in file.enum_type:
-        for value in enum.value:
-            reason = value.options.Extensions[contract_pb2.reason]
-            if reason.code:
-                yield value.name, Reason(reason.code, {"en": reason.en, "fr": reason.fr, "ar": reason.ar})

@@ -183,7 +183,7 @@ def _method_statistics(contract: Contract) -> Config:
     methods: dict[str, list[str]] = defaultdict(list)
     for rpc in contract.rpcs:
         if not rpc.internal_only:
-            methods[rpc.service].append(rpc.name)
+            methods[rpc.rule.service].append(rpc.rule.name)
     known = [{"name": service, "method_names": names} for service, names in methods.items()]
     return typed(
         "envoy.filters.http.grpc_stats",

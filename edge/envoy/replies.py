@@ -12,10 +12,10 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from edge.envoy.config import Config, header, typed
-from edge.envoy.contract import Contract, Reason
+from edge.envoy.contract import DOMAIN, Contract
 from edge.envoy.settings import Settings
+from services.chassis.rules import ReasonRule
 
-DOMAIN = "kerya"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 LIMIT_PERIOD = 1
 GRPC = "application/grpc"
@@ -88,7 +88,7 @@ def _mappers(reply: Reply, contract: Contract) -> Iterator[Config]:
     yield _rest_mapper(reply, reason, "en")
 
 
-def _rest_mapper(reply: Reply, reason: Reason, language: str, *conditions: Config) -> Config:
+def _rest_mapper(reply: Reply, reason: ReasonRule, language: str, *conditions: Config) -> Config:
     return {
         "filter": _all(_of_status(reply.status), *_caused_by(reply), *conditions),
         "status_code": reply.sent,
@@ -100,13 +100,13 @@ def _rest_mapper(reply: Reply, reason: Reason, language: str, *conditions: Confi
     }
 
 
-def _aip_193(reply: Reply, reason: Reason, language: str) -> Config:
+def _aip_193(reply: Reply, reason: ReasonRule, language: str) -> Config:
     texts = {name: text.format_map(reply.metadata) for name, text in reason.texts.items()}
     retry = [{"@type": f"{_TYPE}RetryInfo", "retryDelay": f"{reply.retry_after}s"}] if reply.retry_after else []
     return {
         "code": reply.sent,
         "message": texts["en"],
-        "status": code_pb2.Code.Name(reason.code),
+        "status": reason.code,
         "details": [
             {
                 "@type": f"{_TYPE}ErrorInfo",
@@ -120,15 +120,15 @@ def _aip_193(reply: Reply, reason: Reason, language: str) -> Config:
     }
 
 
-def _grpc_mapper(reply: Reply, reason: Reason) -> Config:
+def _grpc_mapper(reply: Reply, reason: ReasonRule) -> Config:
     """The same as trailers. The typed details are constant, so they name no path."""
-    name = reply.grpc_reason or reply.reason
+    code = code_pb2.Code.Value(reason.code)
     text = reason.texts["en"].format_map({"method": _PATH, **reply.metadata})
     return {
         "filter": _all(_of_status(reply.status), *_caused_by(reply), _header_starts("content-type", GRPC)),
         "headers_to_add": [
-            header("grpc-status", str(reason.code)),
-            header("grpc-status-details-bin", _status_bytes(reply, name, reason.code)),
+            header("grpc-status", str(code)),
+            header("grpc-status-details-bin", _status_bytes(reply, reason.reason, code)),
         ],
         "body_format_override": {"text_format_source": {"inline_string": text}},
     }

@@ -75,7 +75,7 @@ def _service(service: Upstream, contract: Contract, settings: Settings) -> Itera
         yield _refuse(f"{service.name}_internal", _one_of(inside), 404)
     if streams := [rpc for rpc in outside if rpc.streams]:
         yield _route(f"{service.name}_streams", _one_of(streams), _grpc_stream(service.name, settings))
-    if reads := [rpc for rpc in outside if rpc.reads and not rpc.streams]:
+    if reads := [rpc for rpc in outside if rpc.rule.reads and not rpc.streams]:
         yield _route(f"{service.name}_reads", _one_of(reads), _grpc(service.name, settings) | _retried())
     package = {"prefix": f"/{service.package}.", "headers": [_IS_GRPC]}
     yield _route(service.name, package, _grpc(service.name, settings))
@@ -148,7 +148,7 @@ def _retried() -> Config:
 
 
 def _one_of(rpcs: Iterable[Rpc]) -> Config:
-    return {"safe_regex": {"regex": "|".join(re.escape(rpc.path) for rpc in rpcs)}}
+    return {"safe_regex": {"regex": "|".join(re.escape(rpc.rule.path) for rpc in rpcs)}}
 
 
 def _route(name: str, match: Config, action: Config) -> Config:

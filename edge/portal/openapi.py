@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from protobuf import DescEnum, DescField, DescFieldValueList, DescFieldValueMap, DescFieldValueMessage, DescMessage
+from protobuf import DescField, DescFieldValueList, DescFieldValueMap, DescFieldValueMessage, DescMessage
 
 from edge.portal.schemas import Schema, Schemas
 from edge.portal.shared_components import ABOUT, ERROR, ERROR_RESPONSE, PARAMETERS, SECURITY
-from edge.transcoder.contract import OPTIONS, Contract, HttpBinding, Method, Reason, option
-from edge.transcoder.errors import HTTP_OF_CODE, HTTP_OF_REASON
+from edge.transcoder.contract import OPTIONS, Contract, HttpBinding, Method, option
+from edge.transcoder.errors import DOMAIN, HTTP_OF_CODE, HTTP_OF_REASON, STATUS_NAMES
 from edge.transcoder.template import MANY, Template, parse
+from services.chassis.contract import domain_of
+from services.chassis.rules import Idempotency
 
 HTTP_BODY = "google.api.HttpBody"
 # Deep enough for a date or a point within a filter.
@@ -26,16 +28,15 @@ _OUT_OF_QUERIES = {
 _REASON = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 
 
-def build(descriptor_set: bytes, server_url: str = "https://localhost:8443") -> dict[str, Any]:
-    """The document. Equal descriptor sets give equal documents, key order included."""
-    return _Document(Contract(descriptor_set)).render(server_url)
+def build(contract: Contract, server_url: str = "https://localhost:8443") -> dict[str, Any]:
+    """The document. Equal contracts give equal documents, key order included."""
+    return _Document(contract).render(server_url)
 
 
 class _Document:
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         self._schemas = Schemas(contract)
-        self._reasons = _reasons(contract)
 
     def render(self, server_url: str) -> dict[str, Any]:
         methods = [method for method in self._contract.methods if method.bindings and not method.internal_only]
@@ -119,8 +120,8 @@ class _Document:
         ]
         if http.body != "*":
             made += self._query(method.input, (), "", captured | {(http.body,)}, 0)
-        if method.idempotency:
-            made.append({"$ref": f"#/components/parameters/IdempotencyKey{method.idempotency.capitalize()}"})
+        if method.idempotency is not Idempotency.IGNORED:
+            made.append({"$ref": f"#/components/parameters/IdempotencyKey{method.idempotency.name.capitalize()}"})
         has_etag = any(field.name == "etag" for field in method.output.fields)
         if has_etag and http.verb in ("GET", "PATCH", "PUT", "DELETE"):
             made.append({"$ref": f"#/components/parameters/{'IfNoneMatch' if http.verb == 'GET' else 'IfMatch'}"})
@@ -196,12 +197,12 @@ class _Document:
         return {"description": "The answer.", "content": content}
 
     def _errors(self, method: Method, comment: str) -> dict[str, Any]:
-        package = method.service.rpartition(".")[0]
+        package, reasons = method.service.rpartition(".")[0], self._contract.rules.reasons
         by_status: dict[int, list[str]] = {}
         for name in dict.fromkeys(_REASON.findall(comment)):
-            reason = self._reasons.get((package, name)) or self._reasons.get((OPTIONS[:-1], name))
+            reason = reasons.get((domain_of(package), name)) or reasons.get((DOMAIN, name))
             if reason is not None:
-                status = HTTP_OF_REASON.get(name) or HTTP_OF_CODE[reason.code]
+                status = HTTP_OF_REASON.get(name) or HTTP_OF_CODE[STATUS_NAMES.index(reason.code)]
                 by_status.setdefault(status, []).append(f"`{name}`: {reason.texts['en']}")
         content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
         made = {
@@ -209,19 +210,6 @@ class _Document:
             for status, texts in sorted(by_status.items())
         }
         return {**made, "default": {"$ref": "#/components/responses/Error"}}
-
-
-def _reasons(contract: Contract) -> dict[tuple[str, str], Reason]:
-    found: dict[tuple[str, str], Reason] = {}
-    for desc in contract.registry:
-        if not isinstance(desc, DescEnum) or desc.name != "ErrorReason":
-            continue
-        for value in desc.values:
-            reason = option(contract.registry, value.proto.options, OPTIONS + "reason")
-            if reason is not None:
-                package = desc.type_name.rpartition(".")[0]
-                found[package, value.name] = Reason(int(reason.code), {"en": reason.en})
-    return found
 
 
 def _path(template: Template, names: list[str]) -> str:

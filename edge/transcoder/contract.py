@@ -1,13 +1,17 @@
-"""Reads what the transcoder needs from a descriptor set: methods with their http rules and options, and error reasons."""
+"""The contract as the transcoder needs it: the chassis' rules, flat for the hot path, and the http rules."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from protobuf import DescMessage, DescMethod, DescService, Message, Registry
 from protobuf.wkt import FileDescriptorSet
+
+from services.chassis.contract import Contract as Rules
+from services.chassis.rules import CacheRule, Idempotency, MethodRule
 
 OPTIONS = "kerya.contract.v1."
 
@@ -27,17 +31,8 @@ class HttpBinding:
 
 
 @dataclass(frozen=True, slots=True)
-class CacheRule:
-    """How long the edge may answer a read by itself. `ttl` in seconds; `tags` are templates over request fields."""
-
-    ttl: float
-    vary: tuple[str, ...]
-    tags: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Method:
-    """An RPC as the edge sees it. `path` is its gRPC path, "/package.Service/Name"."""
+    """An RPC as the edge sees it; all but `desc` and what it names is as in the chassis' MethodRule."""
 
     path: str
     service: str
@@ -50,10 +45,11 @@ class Method:
     bindings: tuple[HttpBinding, ...]
     public: bool
     internal_only: bool
-    idempotency: str
+    idempotency: Idempotency
     headers: tuple[str, ...]
     cache: CacheRule | None
     exchanges_api_key: bool
+    reads: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +62,20 @@ class Event:
     revokes: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """What an error reason of the contract means: gRPC code and texts by language."""
-
-    code: int
-    texts: dict[str, str]
-
-
 class Contract:
-    """A descriptor set with its methods in file order, its shared error reasons and the events that purge the cache."""
+    """What the chassis reads of a descriptor set, and beside it the RPCs as REST: the http rules, in file order."""
 
-    def __init__(self, descriptor_set: bytes) -> None:
-        self.registry = FileDescriptorSet.from_binary(descriptor_set).to_registry()
-        self.services = [desc for desc in self.registry if isinstance(desc, DescService)]
+    def __init__(self, descriptors: Path) -> None:
+        """Raises ContractError where an RPC is not fully declared, so that none is open to all by omission."""
+        self.rules = Rules.load(descriptors)
+        self.registry = FileDescriptorSet.from_binary(descriptors.read_bytes()).to_registry()
+        services = [desc for desc in self.registry if isinstance(desc, DescService)]
         self.methods = [
-            _method(self.registry, service, method) for service in self.services for method in service.methods
+            _method(self.registry, desc, rule)
+            for service in services
+            for desc in service.methods
+            if (rule := self.rules.methods.get(f"/{service.type_name}/{desc.name}"))
         ]
-        self.reasons = dict(_reasons(self.registry))
 
     def message(self, name: str) -> type[Message]:
         """The class of a message by full name. Raises ContractFault where the set lacks it."""
@@ -94,11 +86,9 @@ class Contract:
 
     def events(self) -> Iterator[Event]:
         """The events that concern the edge: those that make cache entries or tokens stale."""
-        for desc in self.registry:
-            if isinstance(desc, DescMessage):
-                event = option(self.registry, desc.proto.options, OPTIONS + "event")
-                if event is not None and (event.purges or event.revokes):
-                    yield Event(event.subject, desc.type, tuple(event.purges), bool(event.revokes))
+        for rule in self.rules.events.values():
+            if rule.purges or rule.revokes:
+                yield Event(rule.subject, self.message(rule.full_name), rule.purges, bool(rule.revokes))
 
 
 def option(registry: Registry, options: Message | None, name: str) -> Any:
@@ -109,27 +99,24 @@ def option(registry: Registry, options: Message | None, name: str) -> Any:
     return options[extension.type]
 
 
-def _method(registry: Registry, service: DescService, desc: DescMethod) -> Method:
-    options = desc.proto.options
-    access = option(registry, options, OPTIONS + "access")
-    cache = option(registry, options, OPTIONS + "cache")
-    idempotency = option(registry, options, OPTIONS + "idempotency")
+def _method(registry: Registry, desc: DescMethod, rule: MethodRule) -> Method:
     return Method(
-        path=f"/{service.type_name}/{desc.name}",
-        service=service.type_name,
-        name=desc.name,
+        path=rule.path,
+        service=rule.service,
+        name=rule.name,
         desc=desc,
         input=desc.input,
         output=desc.output,
-        client_streaming=bool(desc.proto.client_streaming),
-        server_streaming=bool(desc.proto.server_streaming),
-        bindings=tuple(_bindings(option(registry, options, "google.api.http"))),
-        public=access is None or bool(access.public),
-        internal_only=access is not None and not access.public and not access.roles,
-        idempotency=idempotency.name if idempotency is not None else "",
-        headers=tuple(option(registry, options, OPTIONS + "headers") or ()),
-        cache=CacheRule(seconds(cache.ttl), tuple(cache.vary), tuple(cache.tags)) if cache is not None else None,
-        exchanges_api_key=bool(option(registry, options, OPTIONS + "exchanges_api_key")),
+        client_streaming=rule.client_streaming,
+        server_streaming=rule.server_streaming,
+        bindings=tuple(_bindings(option(registry, desc.proto.options, "google.api.http"))),
+        public=rule.access.public,
+        internal_only=rule.access.internal_only,
+        idempotency=rule.idempotency,
+        headers=rule.headers,
+        cache=rule.cache,
+        exchanges_api_key=rule.exchanges_api_key,
+        reads=rule.reads,
     )
 
 
@@ -144,18 +131,3 @@ def _bindings(rule: Any) -> Iterator[HttpBinding]:
         if extra.additional_bindings:
             raise ContractFault(f"{template}: additional_bindings go one level deep")
         yield from _bindings(extra)
-
-
-def _reasons(registry: Registry) -> Iterator[tuple[str, Reason]]:
-    enum = registry.enum(OPTIONS + "ErrorReason")
-    for value in enum.values if enum else ():
-        reason = option(registry, value.proto.options, OPTIONS + "reason")
-        if reason is not None:
-            yield value.name, Reason(int(reason.code), {"en": reason.en, "fr": reason.fr, "ar": reason.ar})
-
-
-def seconds(duration: str) -> float:
-    """Seconds of a Duration in JSON form, "1.5s"."""
-    if not duration.endswith("s"):
-        raise ContractFault(f"not a duration: {duration!r}")
-    return float(duration[:-1])

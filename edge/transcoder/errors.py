@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from protobuf import Message
 
-from edge.transcoder.contract import Contract, Reason
+from edge.transcoder.contract import Contract
 from edge.transcoder.faults import Fault
 from edge.transcoder.response import Response
 
@@ -71,12 +71,13 @@ class Errors:
 
     def __init__(self, contract: Contract) -> None:
         self._registry = contract.registry
-        self._reasons = contract.reasons
+        self._reasons = {name: rule for (domain, name), rule in contract.rules.reasons.items() if domain == DOMAIN}
         self._status: type[Message] = contract.message("google.rpc.Status")
 
     def of_fault(self, fault: Fault, accept_language: str = "") -> Response:
         """The answer to a request that the edge itself refuses."""
-        reason = self._reasons.get(fault.reason) or Reason(13, dict.fromkeys(LANGUAGES, fault.reason))
+        reason = self._reasons[fault.reason]
+        code = STATUS_NAMES.index(reason.code)
         details: list[dict[str, Any]] = [_error_info(fault.reason, DOMAIN, fault.metadata)]
         if fault.violations:
             violations = [{"field": each.field, "description": each.description} for each in fault.violations[:100]]
@@ -86,8 +87,8 @@ class Errors:
         locale = language(accept_language)
         texts = {name: text.format_map(_Kept(fault.metadata)) for name, text in reason.texts.items()}
         details.append({"@type": _TYPE + "LocalizedMessage", "locale": locale, "message": texts[locale]})
-        http_status = fault.http_status or HTTP_OF_REASON.get(fault.reason) or HTTP_OF_CODE[reason.code]
-        return _response(http_status, reason.code, texts["en"], details, fault.headers)
+        http_status = fault.http_status or HTTP_OF_REASON.get(fault.reason) or HTTP_OF_CODE[code]
+        return _response(http_status, code, texts["en"], details, fault.headers)
 
     def of_status(
         self, code: int, metadata: Iterable[tuple[str, str | bytes]], call: Call, details: str = ""

@@ -35,8 +35,7 @@ async def serve(settings: TranscoderSettings) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    descriptors = settings.descriptors.read_bytes()
-    contract = Contract(descriptors)
+    contract = Contract(settings.descriptors)
     async with AsyncExitStack() as stack:
         upstreams = _upstreams(contract, settings, stack)
         watch = Watch(contract, upstreams)
@@ -44,7 +43,7 @@ async def serve(settings: TranscoderSettings) -> None:
         if settings.metrics_listen:
             stack.push_async_callback(await serve_metrics(settings.metrics_listen))
         cache = ResponseCache(settings.transcoder_cache_bytes)
-        document = build(descriptors, settings.public_url)
+        document = build(contract, settings.public_url)
         app = Transcoder(
             contract,
             upstreams,

@@ -17,6 +17,7 @@ from edge.transcoder.response import Receive, Response
 from edge.transcoder.route import Route
 from edge.transcoder.tracing import Tracing
 from edge.transcoder.validation import validate
+from services.chassis.rules import Idempotency
 
 # A caller that left is only looked for once a call takes longer than most do.
 PATIENCE_SECONDS = 0.25
@@ -101,7 +102,7 @@ def check_credentials(method: Method, headers: Headers) -> None:
 
 def check_idempotency_key(method: Method, headers: Headers) -> None:
     """A key that cannot travel on is refused: dropped, the write would run as if none had been sent. Raises Fault."""
-    key = headers.get(b"idempotency-key") if method.idempotency else ""
+    key = "" if method.idempotency is Idempotency.IGNORED else headers.get(b"idempotency-key")
     if key and not (key.isascii() and key.isprintable()):
         raise Fault("IDEMPOTENCY_KEY_INVALID")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,11 +15,12 @@ from edge.transcoder.contract import Contract
 from edge.transcoder.route import build_routes
 from edge.transcoder.template import parse
 from edge.transcoder.upstream import Upstream, service_of
-from tests.unit.edge.library import descriptor_set
+from services.chassis.contract import DESCRIPTORS
+from services.chassis.rules import Idempotency
+from tests.unit.edge.library import contract
 
-DESCRIPTORS = (Path(__file__).resolve().parents[2] / "gen" / "descriptors.binpb").read_bytes()
 CONTRACT = Contract(DESCRIPTORS)
-DOCUMENT = build(DESCRIPTORS)
+DOCUMENT = build(CONTRACT)
 OPERATIONS = [(path, verb, each) for path, verbs in DOCUMENT["paths"].items() for verb, each in verbs.items()]
 METHODS = [method for method in CONTRACT.methods if method.bindings and not method.internal_only]
 
@@ -84,13 +84,13 @@ def test_a_get_has_no_body_and_a_required_key_is_required() -> None:
     for path, verb, operation in OPERATIONS:
         assert not (verb in ("get", "delete") and "requestBody" in operation), path
     reference = {"$ref": "#/components/parameters/IdempotencyKeyRequired"}
-    required = {method.name for method in METHODS if method.idempotency == "REQUIRED"}
+    required = {method.name for method in METHODS if method.idempotency is Idempotency.REQUIRED}
     marked = {each["operationId"].split("_")[1] for *_, each in OPERATIONS if reference in each.get("parameters", ())}
     assert marked == required
 
 
 def test_the_same_contract_gives_the_same_document() -> None:
-    assert json.dumps(build(DESCRIPTORS)) == json.dumps(DOCUMENT)
+    assert json.dumps(build(Contract(DESCRIPTORS))) == json.dumps(DOCUMENT)
 
 
 async def test_the_whole_contract_can_be_routed() -> None:
@@ -112,7 +112,7 @@ async def test_the_whole_contract_can_be_routed() -> None:
 
 @pytest.fixture(scope="module")
 def library() -> dict[str, Any]:
-    return build(descriptor_set(), "https://edge.example")
+    return build(contract(), "https://edge.example")
 
 
 def test_bounds_behaviours_and_comments_are_in_the_schemas(library: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tests.integration.edge.library_server import Library
-from tests.unit.edge.library import descriptor_set
+from tests.unit.edge.library import descriptors
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -36,15 +36,14 @@ class Edge:
 
 
 @pytest.fixture
-async def edge(library: Library, tmp_path: Path) -> AsyncIterator[Edge]:
-    (tmp_path / "set.binpb").write_bytes(descriptor_set())
+async def edge(library: Library) -> AsyncIterator[Edge]:
     port, metrics = free_port(), free_port()
     environment = os.environ | {
         "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'gen'}",
         "KERYA_LISTEN": f"127.0.0.1:{port}",
         "KERYA_METRICS_LISTEN": f"127.0.0.1:{metrics}",
         "KERYA_TARGETS": json.dumps({"library": library.address}),
-        "KERYA_DESCRIPTORS": str(tmp_path / "set.binpb"),
+        "KERYA_DESCRIPTORS": str(descriptors()),
         "KERYA_TRANSCODER_DRAIN": "0.3",
         "KERYA_LOG_LEVEL": "WARNING",
     }

@@ -58,7 +58,9 @@ async def test_a_key_that_cannot_travel_on_does_not_run_the_write_without_it(
 ) -> None:
     for verb, path in (("POST", "/v1/books/7:lend"), ("POST", "/v1/books")):
         headers = [(b"authorization", b"Bearer token"), (b"idempotency-key", key)]
-        response = await client.request(verb, path, headers=headers, json={"title": "x"} if path == "/v1/books" else None)
+        response = await client.request(
+            verb, path, headers=headers, json={"title": "x"} if path == "/v1/books" else None
+        )
         assert (response.status_code, reason(response)) == (400, "IDEMPOTENCY_KEY_INVALID")
     assert library.calls == []
     assert (await client.get("/v1/books/7", headers=[(b"idempotency-key", key)])).status_code == 200

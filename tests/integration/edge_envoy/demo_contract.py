@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 from google.api import annotations_pb2
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
 
-from edge.envoy.contract import DESCRIPTORS, SHARED_REASONS, Contract
+from edge.envoy.contract import Contract
 from kerya.contract.v1 import contract_pb2
+from services.chassis.contract import DESCRIPTORS
 
 PACKAGE = "kerya.demo.v1"
 SERVICE = f"{PACKAGE}.DemoService"
@@ -15,8 +19,12 @@ SERVICE = f"{PACKAGE}.DemoService"
 def demo_contract(*, spanning: bool = False) -> Contract:
     """`spanning` adds a path with a variable of several segments."""
     committed = FileDescriptorSet.FromString(DESCRIPTORS.read_bytes())
-    shared = [file for file in committed.file if file.package == SHARED_REASONS]
-    return Contract.of(FileDescriptorSet(file=[*shared, _file(spanning)]))
+    shared = [file for file in committed.file if file.package == "kerya.contract.v1"]
+    files = FileDescriptorSet(file=[*shared, _file(spanning)])
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "demo.binpb"
+        path.write_bytes(files.SerializeToString())
+        return Contract.load(path)
 
 
 def _file(spanning: bool) -> FileDescriptorProto:
@@ -49,6 +57,8 @@ def _rpc(
     method = file.service[0].method.add(
         name=name, input_type=thing, output_type=thing, server_streaming=server_streaming
     )
+    limit = method.options.Extensions[contract_pb2.limit]
+    limit.rate, limit.per = 1000, "1s"
     access = method.options.Extensions[contract_pb2.access]
     if internal:
         access.internal.append("booking")

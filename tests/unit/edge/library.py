@@ -21,10 +21,15 @@ ALWAYS = [
 ]
 
 
+_home = tempfile.TemporaryDirectory(prefix="kerya-library-")
+
+
 @lru_cache(maxsize=1)
-def descriptor_set() -> bytes:
+def descriptors() -> Path:
     """The descriptor set of the library with all it imports, and the comments."""
-    return compile_protos("library.proto")
+    path = Path(_home.name) / "library.binpb"
+    path.write_bytes(compile_protos("library.proto"))
+    return path
 
 
 def compile_protos(*files: str, includes: tuple[Path, ...] = ()) -> bytes:
@@ -40,4 +45,4 @@ def compile_protos(*files: str, includes: tuple[Path, ...] = ()) -> bytes:
 @lru_cache(maxsize=1)
 def contract() -> Contract:
     """The library as the edge sees it."""
-    return Contract(descriptor_set())
+    return Contract(descriptors())

@@ -87,12 +87,12 @@ def test_no_internal_rpc_is_routed_to_its_service() -> None:
     assert inside, "the contract has internal RPCs"
     for rpc in inside:
         service = next(
-            name for name, part in topology.load(environment={}).services.items() if part.package == rpc.package
+            name for name, part in topology.load(environment={}).services.items() if part.package == rpc.rule.package
         )
         order = [route["name"] for route in table]
         refused = next(route for route in table if route["name"] == f"{service}_internal")
         assert refused["direct_response"] == {"status": 404}
-        assert rpc.path.replace(".", r"\.") in refused["match"]["safe_regex"]["regex"]
+        assert rpc.rule.path.replace(".", r"\.") in refused["match"]["safe_regex"]["regex"]
         assert order.index(f"{service}_internal") < order.index(service)
 
 

@@ -45,15 +45,15 @@ def test_only_variables_of_several_segments_span(template: str, spans: bool) -> 
 
 
 def test_rpcs_are_told_apart() -> None:
-    rpcs = {rpc.name: rpc for rpc in demo_contract().of_package(PACKAGE)}
+    rpcs = {rpc.rule.name: rpc for rpc in demo_contract().of_package(PACKAGE)}
     assert [name for name, rpc in rpcs.items() if rpc.internal_only] == ["Inside"]
     assert [name for name, rpc in rpcs.items() if rpc.streams] == ["WatchThing"]
     assert [name for name, rpc in rpcs.items() if rpc.secret_path] == ["ExportThing"]
-    assert not rpcs["CreateThing"].reads
-    assert rpcs["GetThing"].reads and rpcs["GetThing"].path == f"/{PACKAGE}.DemoService/GetThing"
+    assert not rpcs["CreateThing"].rule.reads
+    assert rpcs["GetThing"].rule.reads and rpcs["GetThing"].rule.path == f"/{PACKAGE}.DemoService/GetThing"
 
 
 def test_the_committed_contract_has_the_reasons_the_edge_answers_with() -> None:
     reasons = Contract.load().reasons
-    assert reasons["TOKEN_INVALID"].code == 16
+    assert reasons["TOKEN_INVALID"].code == "UNAUTHENTICATED"
     assert set(reasons["ROUTE_NOT_FOUND"].texts) == {"en", "fr", "ar"}
