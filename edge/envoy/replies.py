@@ -24,6 +24,9 @@ _PATH = "%PATH(NQ)%"
 _REQUEST_ID = "%REQ(X-REQUEST-ID)%"
 _BY_TOKEN_CHECK = "response.code_details.startsWith('jwt_authn_access_denied')"
 _EXPIRED = "response.code_details.startsWith('jwt_authn_access_denied{Jwt_is_expired')"
+# An edge that has just started and cannot get the keys knows nothing of a token: its bearer must not be signed out.
+_WITHOUT_KEYS = "response.code_details.startsWith('jwt_authn_access_denied{Jwks_remote_fetch_is_failed')"
+_AGAIN = {"retry-after": "1"}
 _CHALLENGE = {"www-authenticate": 'Bearer error="invalid_token"'}
 _TYPE = "type.googleapis.com/google.rpc."
 
@@ -59,6 +62,7 @@ def local_replies(contract: Contract, settings: Settings) -> Config:
 def _replies(settings: Settings) -> list[Reply]:
     limit = {"limit": str(settings.edge_address_rate), "period": f"{LIMIT_PERIOD}s"}
     return [
+        Reply(401, "DEPENDENCY_UNAVAILABLE", when=_WITHOUT_KEYS, headers=_AGAIN, retry_after=1, becomes=503),
         Reply(401, "TOKEN_EXPIRED", when=_EXPIRED, headers=_CHALLENGE),
         Reply(401, "TOKEN_INVALID", headers=_CHALLENGE),
         # Made for another audience: to Envoy forbidden, to the caller a token like any other bad one.
@@ -71,10 +75,7 @@ def _replies(settings: Settings) -> list[Reply]:
         Reply(415, "MEDIA_TYPE_UNSUPPORTED"),
         Reply(429, "RATE_LIMITED", limit, headers={"retry-after": str(LIMIT_PERIOD)}, retry_after=LIMIT_PERIOD),
         Reply(500, "INTERNAL_ERROR", {"error_id": _REQUEST_ID}),
-        *(
-            Reply(status, "DEPENDENCY_UNAVAILABLE", headers={"retry-after": "1"}, retry_after=1)
-            for status in (502, 503)
-        ),
+        *(Reply(status, "DEPENDENCY_UNAVAILABLE", headers=_AGAIN, retry_after=1) for status in (502, 503)),
         Reply(504, "DEADLINE_PASSED"),
         *(Reply(status, "INVALID_REQUEST") for status in (400, 414, 426, 431)),
     ]
