@@ -14,10 +14,12 @@ from tests.journeys.mesh import Mesh, Person, listing, register, start, stop
 
 @pytest.fixture(scope="session")
 def mesh() -> Iterator[Mesh]:
-    """The whole mesh. Limits are wide, so that one machine may play many people; every request is traced."""
+    """The whole mesh. Limits are wide, so that one machine may play many people; every request is traced, and
+    every line that any part of it writes is kept as it is."""
     home = Path(tempfile.mkdtemp(prefix="kerya-mesh-"))
     home.chmod(0o711)
-    running = start(home, KERYA_LIMIT_SCALE="1000", KERYA_TRACE_RATIO="1")
+    settings = {"KERYA_LIMIT_SCALE": "1000", "KERYA_TRACE_RATIO": "1", "KERYA_LOG_LEVEL": "DEBUG"}
+    running = start(home, "--json", "--level", "DEBUG", **settings)
     try:
         yield running
     finally:
