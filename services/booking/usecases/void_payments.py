@@ -43,10 +43,13 @@ class VoidPayments:
             log.warning("payment not voided; tried again later", payment_id=str(payment.payment_id))
             return
         except PaymentRefused as error:
+            code = error.metadata["provider_code"]
+            if payment.intent_id:
+                # Opened once, it may still be payable, whatever this answer says: a wrong account or key sounds alike.
+                log.error("payment not voided; tried again later", payment_id=str(payment.payment_id), code=code)
+                return
             # It was never opened, and never will be.
-            log.info(
-                "payment was never opened", payment_id=str(payment.payment_id), code=error.metadata["provider_code"]
-            )
+            log.info("payment was never opened", payment_id=str(payment.payment_id), code=code)
         async with self.database.write() as tx:
             if state is IntentState.SUCCEEDED:
                 await self.record.succeeded(tx, payment.booking_id, payment.payment_id, intent_id)

@@ -111,7 +111,7 @@ async def running(engines: Engines, home: Path) -> AsyncIterator[Stand]:
             home / "secrets",
             signing,
             key_id,
-            jobs["complete-stays"].run,
+            {name: job.run for name, job in jobs.items()},
         )
     await engines.drop_database(url)
 

@@ -185,6 +185,35 @@ async def test_a_hold_whose_payment_was_never_opened_leaves_nothing_to_pay(stand
     assert (await stand.sandbox.intent(intent_id))["status"] == "canceled"
 
 
+async def test_a_payment_that_was_opened_is_not_void_because_the_provider_does_not_find_it(stand: Stand) -> None:
+    client = stand.person()
+    booking = await stand.held(client)
+    payment_id, intent_id = uuid_of(booking.payment.payment_id), booking.payment.payment_intent_id
+
+    async def payment(column: str) -> Any:
+        return await stand.database.fetchval(f"SELECT {column} FROM payment WHERE payment_id = $1", payment_id)
+
+    async def known_as(name: str) -> None:
+        # Not found once, it is left alone for seconds.
+        statement = "UPDATE payment SET intent_id = $2, next_attempt_at = now() WHERE payment_id = $1"
+        await stand.database.execute(statement, payment_id, name)
+
+    async def asked() -> bool:
+        return bool(await payment("attempts") >= 2)
+
+    async def voided() -> bool:
+        return bool(await payment("state") == "VOID")
+
+    await known_as("pi_of_another_account")
+    await stand.cancel(client, booking)
+    await eventually(asked, "the provider was asked, and asked again", 15)
+    assert await payment("state") == "VOIDING"
+    assert (await stand.sandbox.intent(intent_id))["status"] == "requires_payment_method"
+    await known_as(intent_id)
+    await eventually(voided, "the payment is void")
+    assert (await stand.sandbox.intent(intent_id))["status"] == "canceled"
+
+
 async def test_a_stay_that_is_over_is_earned_and_can_no_longer_be_cancelled(stand: Stand) -> None:
     client = stand.person()
     booking = await stand.confirmed(client)
@@ -196,7 +225,7 @@ async def test_a_stay_that_is_over_is_earned_and_can_no_longer_be_cancelled(stan
     with pytest.raises(Refused) as refused:
         await stand.cancel(client, booking)
     assert refused.value.reason == "BOOKING_STATE"
-    await stand.complete_stays()
+    await stand.jobs["complete-stays"]()
     assert (await stand.get(client, booking)).state == State.COMPLETED
     assert await stand.ledger(booking) == {"CLIENT": -PAID, "ESCROW": 0, "HOST": 1_552_000, "PLATFORM": 208_000}
     assert (await stand.events(booking.booking_id))[-1] == "booking.completed"
