@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from kerya.booking.v1 import booking_service_pb2_grpc, calendar_service_pb2_grpc, payment_service_pb2_grpc
 from services.booking.clients import PropertyClient, StripeProvider
+from services.booking.consumers import UserConsumers
 from services.booking.jobs import jobs
 from services.booking.mapper.bookings import details
 from services.booking.mapper.events import event
@@ -21,6 +22,7 @@ from services.booking.usecases.complete_stays import CompleteStays
 from services.booking.usecases.create_booking import CreateBooking
 from services.booking.usecases.create_quote import CreateQuote
 from services.booking.usecases.expire_holds import ExpireHolds
+from services.booking.usecases.forget_user import ForgetUser
 from services.booking.usecases.prove_ledger import ProveLedger
 from services.booking.usecases.read_bookings import GetBooking, ListBookings, PreviewCancellation
 from services.booking.usecases.receive_webhook import ReceiveWebhook
@@ -65,6 +67,7 @@ def compose(chassis: Chassis, settings: Settings, catalog: PropertyCatalog, prov
                 PaymentServicer(ReceiveWebhook(chassis.database, provider, apply)),
             ),
         ),
+        consumers=(UserConsumers(ForgetUser(chassis.database)).handlers(),),
         jobs=_jobs(chassis, provider, payments, outbox, apply),
         details=details,
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, func, select, text, update
+from sqlalchemy import RowMapping, Select, case, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.booking.domain.booking import Booking, Cancellation, State
@@ -99,6 +99,23 @@ async def lock_ended_stays(tx: WriteConnection, most: int) -> list[Booking]:
     """Confirmed bookings whose check-out has passed, the oldest first."""
     due = (table.c.state == State.CONFIRMED, table.c.ends_at <= func.now())
     return _all(await tx.execute(_claim(select(table).where(*due).order_by(table.c.ends_at), most)))
+
+
+async def erase_words(tx: WriteConnection, user_id: UUID, side: Party, most: int) -> int:
+    """Empties what a user wrote into at most `most` bookings, as their client or their host; in how many."""
+    mine = table.c.host_id if side is Party.HOST else table.c.client_id
+    cancelled = (table.c.cancelled_by == side) & (table.c.cancel_reason != "")
+    written = or_(table.c.message != "", cancelled) if side is Party.CLIENT else cancelled
+    due = select(table.c.booking_id).where(mine == user_id, written).limit(most).with_for_update()
+    kept = table.c.message if side is Party.HOST else ""
+    values = {
+        "message": kept,
+        "cancel_reason": case((table.c.cancelled_by == side, ""), else_=table.c.cancel_reason),
+        # It is another booking to whoever reads it, and a new etag says so.
+        "version": table.c.version + 1,
+        "updated_at": func.now(),
+    }
+    return (await tx.execute(update(table).where(table.c.booking_id.in_(due)).values(values))).rowcount
 
 
 def _claim(statement: Select[Any], most: int) -> Select[Any]:

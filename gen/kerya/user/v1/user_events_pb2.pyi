@@ -162,7 +162,9 @@ Global___UserUpdated: _TypeAlias = UserUpdated  # noqa: Y015
 
 @_typing.final
 class UserDeleted(_message.Message):
-    """An account was deleted by its owner. What was kept about it elsewhere is to go at `purge_time` at the latest."""
+    """An account was deleted by its owner. At once its properties come off the market, its messages and reasons in bookings
+    are erased, and its notifications, preferences and devices are deleted. Properties, bookings and the ledger stay.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -175,7 +177,7 @@ class UserDeleted(_message.Message):
     """The account's version after this event."""
     @_builtins.property
     def purge_time(self) -> _timestamp_pb2.Timestamp:
-        """When it is erased for good."""
+        """When the account itself is erased for good; until then support can find it."""
 
     def __init__(
         self,
