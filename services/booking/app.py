@@ -22,6 +22,7 @@ from services.booking.usecases.complete_stays import CompleteStays
 from services.booking.usecases.create_booking import CreateBooking
 from services.booking.usecases.create_quote import CreateQuote
 from services.booking.usecases.expire_holds import ExpireHolds
+from services.booking.usecases.forget_provider_events import ForgetProviderEvents
 from services.booking.usecases.forget_user import ForgetUser
 from services.booking.usecases.prove_ledger import ProveLedger
 from services.booking.usecases.read_bookings import GetBooking, ListBookings, PreviewCancellation
@@ -108,6 +109,7 @@ def _jobs(
         ApplyProviderEvents(database, apply),
         SendRefunds(database, payments, provider, apply.record_refund),
         VoidPayments(database, payments, provider, apply.record_payment),
+        ForgetProviderEvents(database),
         ProveLedger(database),
     )
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from services.booking.usecases.apply_provider_event import ApplyProviderEvents
 from services.booking.usecases.complete_stays import CompleteStays
 from services.booking.usecases.expire_holds import ExpireHolds
+from services.booking.usecases.forget_provider_events import ForgetProviderEvents
 from services.booking.usecases.prove_ledger import ProveLedger
 from services.booking.usecases.send_refunds import SendRefunds
 from services.booking.usecases.void_payments import VoidPayments
@@ -20,6 +21,7 @@ def jobs(
     apply_provider_events: ApplyProviderEvents,
     send_refunds: SendRefunds,
     void_payments: VoidPayments,
+    forget_provider_events: ForgetProviderEvents,
     prove_ledger: ProveLedger,
 ) -> Sequence[Job]:
     """The jobs of the booking service. A hold outlives its time by one period at most."""
@@ -29,5 +31,6 @@ def jobs(
         Job("apply-provider-events", every=timedelta(seconds=1), run=apply_provider_events),
         Job("send-refunds", every=timedelta(seconds=1), run=send_refunds),
         Job("void-payments", every=timedelta(seconds=2), run=void_payments),
+        Job("forget-provider-events", every=timedelta(hours=1), run=forget_provider_events),
         Job("prove-ledger", every=timedelta(hours=1), run=prove_ledger),
     )

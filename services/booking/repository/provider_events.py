@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import RowMapping, func, select, update
+from datetime import timedelta
+
+from sqlalchemy import RowMapping, delete, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.booking.domain.money import Money
@@ -65,6 +67,14 @@ async def mark_failed(tx: WriteConnection, event_id: str, problem: str) -> None:
     """The event could not be applied this time."""
     changed = {"attempts": table.c.attempts + 1, "problem": problem}
     await tx.execute(update(table).where(table.c.event_id == event_id).values(changed))
+
+
+async def forget(tx: WriteConnection, kept: timedelta, most: int) -> int:
+    """Deletes at most `most` events that had their effect that long ago, and no problem; how many."""
+    # Spelled out as in the index, which a parameter would not match.
+    old = (table.c.applied_at < func.now() - kept, table.c.problem == literal_column("''"))
+    due = select(table.c.event_id).where(*old).limit(most).with_for_update(skip_locked=True)
+    return (await tx.execute(delete(table).where(table.c.event_id.in_(due)))).rowcount
 
 
 def _event(row: RowMapping) -> ProviderEvent:

@@ -151,6 +151,21 @@ async def test_a_signed_body_that_is_no_event_is_refused(stand: Stand, body: byt
     assert await stand.count("provider_event") == before
 
 
+async def test_old_events_are_forgotten_unless_somebody_should_look_at_them(stand: Stand) -> None:
+    rows = {"old": (91, ""), "young": (89, ""), "doubtful": (91, "paid too little"), "without effect": (None, "")}
+    for name, (days, problem) in rows.items():
+        await stand.database.execute(
+            "INSERT INTO provider_event (event_id, type, kind, intent_id, received_at, applied_at, attempts, problem)"
+            " VALUES ($1, 'x', 'OTHER', '', now() - interval '91 days', now() - $2 * interval '1 day', 20, $3)",
+            name,
+            days,
+            problem,
+        )
+    await stand.jobs["forget-provider-events"]()
+    left = await stand.database.fetch("SELECT event_id FROM provider_event WHERE event_id = ANY($1)", list(rows))
+    assert {row["event_id"] for row in left} == {"young", "doubtful", "without effect"}
+
+
 async def test_an_event_of_somebody_elses_payment_changes_nothing(stand: Stand) -> None:
     booking = await stand.held(stand.person())
     event = await stand.sandbox.pay(booking)
