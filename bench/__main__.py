@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
+from typing import NoReturn
 
 from rich.console import Console
 
@@ -29,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     screen = Console()
+    signal.signal(signal.SIGTERM, _leave)
     for name in options.only:
         began = monotonic()
         figures = BENCHES[name](options.short, partial(_note, screen, name))
@@ -36,6 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
         show(name, figures, screen, short=options.short)
         _note(screen, name, f"{monotonic() - began:.0f} s, {os.path.relpath(path)}")
     return 0
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    """Ends as Ctrl-C does: whatever was started is stopped on the way out."""
+    raise KeyboardInterrupt
 
 
 def _note(screen: Console, name: str, text: str) -> None:
