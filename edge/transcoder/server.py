@@ -24,7 +24,8 @@ from edge.transcoder.purge import Purger
 from edge.transcoder.readiness import Watch
 from edge.transcoder.request import MAX_SECONDS
 from edge.transcoder.settings import TranscoderSettings
-from edge.transcoder.upstream import RENEWAL_CHECK_SECONDS, Upstream, service_of
+from edge.transcoder.upstream import Upstream, service_of
+from services.chassis.channels import RENEWAL_CHECK_SECONDS
 from services.chassis.tls import Identity
 
 log = structlog.get_logger("edge.transcoder")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 
-from services.chassis.failures import DependencyDown
+# The gRPC codes it looks at.
+UNAVAILABLE = 14
+DEADLINE_EXCEEDED = 4
 
 
 class Breaker:
@@ -17,14 +19,28 @@ class Breaker:
         self._failures = 0
         self._next_probe = 0.0
 
-    def check(self) -> None:
-        """Raises DependencyDown while open; otherwise the call may be made, and its end must be reported."""
+    @property
+    def is_open(self) -> bool:
+        """Whether calls are refused, probes apart."""
+        return self._failures >= self._threshold
+
+    def refuses(self) -> bool:
+        """Whether this call is refused; where it is not, it may be made, and its end must be reported."""
         if self._failures < self._threshold:
-            return
+            return False
         now = time.monotonic()
         if now < self._next_probe:
-            raise DependencyDown(self._name)
+            return True
         self._next_probe = now + self._pause
+        return False
+
+    def check(self) -> None:
+        """The same, as an exception: raises DependencyDown for a call that is refused."""
+        if self.refuses():
+            # Imported where it is used: it knows every engine's driver, and the edge has none of them.
+            from services.chassis.failures import DependencyDown
+
+            raise DependencyDown(self._name)
 
     def succeeded(self) -> None:
         """Closes the breaker."""
@@ -35,3 +51,10 @@ class Breaker:
         self._failures += 1
         if self._failures == self._threshold:
             self._next_probe = time.monotonic() + self._pause
+
+    def record(self, code: int) -> None:
+        """Counts the end of a gRPC call. A deadline says nothing: the caller may have given too little time."""
+        if code == UNAVAILABLE:
+            self.failed()
+        elif code != DEADLINE_EXCEEDED:
+            self._failures = 0

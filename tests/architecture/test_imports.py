@@ -16,15 +16,22 @@ SERVICES = sorted(
 # The only files of a service that may touch generated messages, and SQLAlchemy statements.
 MAY_TOUCH_MESSAGES = {"servicer", "mapper", "consumers", "clients", "app"}
 MAY_TOUCH_SQL = {"repository", "tables", "search_index", "search_sql"}
-EDGE_MAY_USE = (
-    "services.chassis.telemetry",
-    "services.chassis.tls",
-    "services.chassis.settings",
-    "services.chassis.logs",
-    "services.chassis.metrics",
-    "services.chassis.contract",
-    "services.chassis.rules",
-    "services.chassis.topology",
+EDGE_MAY_USE = tuple(
+    f"services.chassis.{room}"
+    for room in (
+        "breaker",
+        "channels",
+        "contract",
+        "logs",
+        "metrics",
+        "ops",
+        "rules",
+        "settings",
+        "supervision",
+        "telemetry",
+        "tls",
+        "topology",
+    )
 )
 
 

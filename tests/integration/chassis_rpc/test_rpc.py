@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
 from kerya.user.v1 import user_pb2, user_service_pb2, user_service_pb2_grpc
-from services.chassis.client import RENEWAL_CHECK_SECONDS
+from services.chassis.channels import RENEWAL_CHECK_SECONDS
 from services.chassis.failures import DependencyDown
 from services.chassis.ids import to_typeid
 from tests.integration.chassis_rpc.mesh import EXPIRED, channel, issue, renew, serving
@@ -81,7 +81,7 @@ async def test_p26_only_workloads_of_the_mesh_get_in(tmp_path: Path) -> None:
 
 
 async def test_p26_certificates_rotate_under_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.chassis.client.RENEWAL_CHECK_SECONDS", 0.05)
+    monkeypatch.setattr("services.chassis.channels.RENEWAL_CHECK_SECONDS", 0.05)
     server, client = issue(tmp_path, "user"), issue(tmp_path, "notification")
     async with serving(REGISTER, Users(), server, tmp_path) as (address, _), channel("user", address, client) as mesh:
         stub = user_service_pb2_grpc.UserServiceStub(mesh)

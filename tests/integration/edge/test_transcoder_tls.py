@@ -12,12 +12,11 @@ import pytest
 from cryptography import x509
 
 from deploy.local import pki
-from edge.transcoder import upstream as upstreams
 from edge.transcoder.app import Transcoder
 from edge.transcoder.server import listener, renew_certificate
 from edge.transcoder.settings import TranscoderSettings
 from edge.transcoder.upstream import Upstream
-from services.chassis import topology
+from services.chassis import channels, topology
 from services.chassis.tls import Identity
 from tests.integration.edge.library_server import Library
 from tests.integration.edge.test_transcoder_process import free_port
@@ -64,15 +63,14 @@ async def test_a_service_takes_calls_of_our_authority_only(certificates: Path, s
 async def test_a_renewed_certificate_is_taken_up(
     certificates: Path, secure_library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upstreams, "RENEWAL_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(channels, "RENEWAL_CHECK_SECONDS", 0.0)
     upstream = Upstream(SERVICE, secure_library.address, (), Identity(certificates / "transcoder"))
-    upstream._next_check = 0.0
     try:
         assert await status(upstream) == 200
-        before = upstream._channel
+        before = upstream._channel.current()
         _renew(certificates)
         assert await status(upstream) == 200
-        assert upstream._channel is not before
+        assert upstream._channel.current() is not before
     finally:
         await upstream.close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from edge.transcoder.breaker import Breaker
 from edge.transcoder.faults import Fault
 from edge.transcoder.formats import Events, JsonArray, Lines, choose
 from edge.transcoder.headers import Headers, etag_matches, quoted, response_headers
@@ -78,30 +77,3 @@ def request_with(timeout: str) -> Request:
 )
 def test_the_stream_format_is_chosen_by_accept(accept: str, expected: type) -> None:
     assert isinstance(choose(accept), expected)
-
-
-def test_the_breaker_opens_after_failures_in_a_row_and_a_probe_closes_it() -> None:
-    breaker = Breaker(threshold=3, pause=0.0)
-    for _ in range(2):
-        breaker.record(14)
-    breaker.record(5)
-    for _ in range(3):
-        assert not breaker.refuses()
-        breaker.record(14)
-    assert breaker.is_open
-    assert not breaker.refuses()  # the probe, as no pause is left
-    breaker.record(0)
-    assert not breaker.is_open
-
-
-def test_an_open_breaker_refuses_until_its_pause_is_over() -> None:
-    breaker = Breaker(threshold=1, pause=60.0)
-    breaker.record(14)
-    assert breaker.refuses()
-    assert breaker.refuses()
-
-
-def test_a_deadline_does_not_open_the_breaker() -> None:
-    breaker = Breaker(threshold=1)
-    breaker.record(4)
-    assert not breaker.is_open
