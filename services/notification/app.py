@@ -16,6 +16,7 @@ from services.notification.servicer import Cases, NotificationServicer
 from services.notification.settings import Settings
 from services.notification.usecases.deliver import Deliver
 from services.notification.usecases.devices import CreateDevice, DeleteDevice, ListDevices
+from services.notification.usecases.forget_old import ForgetOld
 from services.notification.usecases.forget_user import ForgetUser
 from services.notification.usecases.list_notifications import ListNotifications
 from services.notification.usecases.notify import Notify
@@ -27,6 +28,7 @@ from services.notification.webhooks import SendgridWebhook
 # The channels that have a provider; push and text messages join with theirs.
 AVAILABLE = (Channel.EMAIL,)
 DELIVER_EVERY = timedelta(milliseconds=500)
+FORGET_EVERY = timedelta(hours=1)
 
 
 async def build(chassis: Chassis, settings: Settings) -> Service:
@@ -45,7 +47,10 @@ async def build(chassis: Chassis, settings: Settings) -> Service:
     return Service(
         servicers=[(add_NotificationServiceServicer_to_server, servicer)],
         consumers=[consumers.handlers()],
-        jobs=[Job("deliver", every=DELIVER_EVERY, run=deliver)],
+        jobs=[
+            Job("deliver", every=DELIVER_EVERY, run=deliver),
+            Job("forget-old-notifications", every=FORGET_EVERY, run=ForgetOld(database, clock)),
+        ],
     )
 
 

@@ -95,6 +95,15 @@ class NotificationRepository:
         result = await tx.execute(delete(notification).where(notification.c.user_id == user_id))
         return result.rowcount
 
+    async def forget_old(self, tx: WriteConnection, before: datetime, most: int) -> int:
+        """Deletes at most `most` notifications made before then, and with them their deliveries; how many."""
+        # The primary key is ordered by time, and so is enough to find them.
+        oldest_kept = UUID(int=int(before.timestamp() * 1000) << 80)
+        due = select(notification.c.notification_id).where(notification.c.notification_id < oldest_kept)
+        due = due.order_by(notification.c.notification_id).limit(most)
+        result = await tx.execute(delete(notification).where(notification.c.notification_id.in_(due)))
+        return result.rowcount
+
 
 def _notification(row: Row[*tuple[Any, ...]]) -> Notification:
     identifier, user_id, kind, values, booking_id, property_id, created_at, read_at = row
