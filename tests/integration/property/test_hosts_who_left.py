@@ -33,10 +33,12 @@ def delivery() -> Delivery:
 
 async def booked(stand: Stand, property_id: str) -> property_pb2.BookingTerms:
     """What the booking service asks before it sells a night. Raises Refused."""
-    return await stand.call("GetBookingTerms", pb.GetBookingTermsRequest(property_id=property_id), by="booking")
+    request = pb.GetBookingTermsRequest(property_id=property_id)
+    terms: property_pb2.BookingTerms = await stand.call("GetBookingTerms", request, by="booking")
+    return terms
 
 
-async def states(stand: Stand, host: Person) -> list[State]:
+async def states(stand: Stand, host: Person) -> list[int]:
     own = await stand.call("ListProperties", pb.ListPropertiesRequest(page_size=100), host)
     return [mine.state for mine in own.properties]
 
