@@ -23,7 +23,7 @@ REST_SECONDS = 10.0
 def run(short: bool, note: Callable[[str], None]) -> list[Figure]:
     """Fresh and repeated starts; in the full form from a bare clone, too."""
     first, again, memory = [], [], []
-    for number in range(1 if short else 5):
+    for number in range(1 if short else 3):
         with state_directory() as home:
             note(f"start {number + 1} with an empty state directory, then again with a filled one")
             with running(home, {}) as mesh:
