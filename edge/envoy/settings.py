@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from edge.transcoder.request import MAX_SECONDS
 from services.chassis.settings import MeshSettings
 
 
@@ -53,7 +54,11 @@ class Settings(MeshSettings):
 
     edge_headers_timeout: float = Field(5.0, gt=0, description="Seconds until a request's headers must have arrived.")
     edge_request_timeout: float = Field(15.0, gt=0, description="Seconds until a request's body must have arrived.")
-    edge_route_timeout: float = Field(5.0, gt=0, description="Seconds a REST request may take in all.")
+    edge_route_timeout: float = Field(
+        MAX_SECONDS + 1,
+        gt=0,
+        description="Seconds a REST request may take in all; past what the transcoder allows, so that it answers first.",
+    )
     edge_grpc_timeout_max: float = Field(
         10.0, gt=0, description="Seconds a unary RPC may take, whatever grpc-timeout says."
     )

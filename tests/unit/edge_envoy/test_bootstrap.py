@@ -14,6 +14,7 @@ from edge.envoy.contract import Contract
 from edge.envoy.mesh import Address, Mesh
 from edge.envoy.settings import Settings
 from edge.envoy.tls import secrets
+from edge.transcoder.request import MAX_SECONDS
 from services.chassis import topology
 from tests.integration.edge_envoy.demo_contract import demo_contract
 
@@ -110,6 +111,11 @@ def test_only_reads_are_sent_again() -> None:
     committed = {name for name, route in routes(built()).items() if "retry_policy" in route.get("route", {})}
     assert committed >= {"rest_reads", "property_reads", "booking_reads"}
     assert "booking" not in committed
+
+
+def test_a_caller_may_ask_for_all_the_time_that_the_transcoder_grants() -> None:
+    table = routes(built())
+    assert {table[name]["route"]["timeout"] for name in ("rest", "rest_reads")} == {f"{MAX_SECONDS + 1:g}s"}
 
 
 def test_encoded_slashes_are_kept_only_where_the_contract_needs_them() -> None:
