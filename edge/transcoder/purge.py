@@ -10,7 +10,6 @@ import asyncio
 import ssl
 from collections.abc import Callable
 
-import nats.errors
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -21,7 +20,6 @@ from edge.transcoder.contract import Contract
 log = structlog.get_logger("edge.transcoder")
 
 RECONNECT_FOR_EVER = -1
-RECONNECT_WAIT_SECONDS = 0.5
 # A connection that is dead without saying so is noticed after twice this; until then the cache may be stale.
 PING_SECONDS = 5
 
@@ -44,17 +42,13 @@ class Purger:
         self._tls = tls
 
     async def run(self) -> None:
-        """Connects, however long it takes, and stays so until it is cancelled."""
-        while True:
-            client = Client()
-            try:
-                await self._listen(client)
-            except (nats.errors.Error, OSError, TimeoutError) as error:
-                log.warning("nats is not reachable", problem=type(error).__name__)
-            finally:
-                self._cache.suspend()
-                await client.close()
-            await asyncio.sleep(RECONNECT_WAIT_SECONDS)
+        """Connects and listens until the connection is given up; whatever ends it, the cache is off then."""
+        client = Client()
+        try:
+            await self._listen(client)
+        finally:
+            self._cache.suspend()
+            await client.close()
 
     async def _listen(self, client: Client) -> None:
         closed = asyncio.Event()

@@ -25,12 +25,17 @@ class Readiness:
     @property
     def ready(self) -> bool:
         """One service that is down makes its own routes fail; only with all of them down is the edge of no use."""
-        return not self.draining and any(state == "SERVING" for state in self.services.values())
+        return not self.draining and any(self.report.values())
+
+    @property
+    def report(self) -> dict[str, bool]:
+        """Which services answer."""
+        return {name: state == "SERVING" for name, state in self.services.items()}
 
     @property
     def complete(self) -> bool:
         """Whether every service answers."""
-        return not self.draining and all(state == "SERVING" for state in self.services.values())
+        return not self.draining and all(self.report.values())
 
 
 class Watch:
@@ -57,5 +62,9 @@ class Watch:
         reply = await self._upstreams[name].probe(CHECK, b"", TIMEOUT_SECONDS)
         if reply.code:
             return "UNREACHABLE"
-        answer = self._answer.from_binary(reply.wire)
+        try:
+            answer = self._answer.from_binary(reply.wire)
+        except ValueError:
+            # One that cannot say how it is must not keep the others' findings back.
+            return "NOT_SERVING"
         return "SERVING" if int(getattr(answer, "status", 0)) == _SERVING else "NOT_SERVING"

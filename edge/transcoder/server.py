@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from ipaddress import ip_address
 from typing import Any
 
 import structlog
@@ -19,13 +20,14 @@ from edge.portal.pages import portal
 from edge.transcoder.app import Transcoder
 from edge.transcoder.cache import ResponseCache
 from edge.transcoder.contract import Contract
-from edge.transcoder.ops import serve_metrics
 from edge.transcoder.purge import Purger
 from edge.transcoder.readiness import Watch
 from edge.transcoder.request import MAX_SECONDS
 from edge.transcoder.settings import TranscoderSettings
 from edge.transcoder.upstream import Upstream, service_of
 from services.chassis.channels import RENEWAL_CHECK_SECONDS
+from services.chassis.ops import serve_ops
+from services.chassis.supervision import Supervised
 from services.chassis.tls import Identity
 
 log = structlog.get_logger("edge.transcoder")
@@ -40,9 +42,9 @@ async def serve(settings: TranscoderSettings) -> None:
     async with AsyncExitStack() as stack:
         upstreams = _upstreams(contract, settings, stack)
         watch = Watch(contract, upstreams)
-        _in_background(stack, watch.run())
+        _supervise(stack, "readiness", watch.run)
         if settings.metrics_listen:
-            stack.push_async_callback(await serve_metrics(settings.metrics_listen))
+            stack.push_async_callback(await serve_ops(settings.metrics_listen, watch.readiness))
         cache = ResponseCache(settings.transcoder_cache_bytes)
         document = build(contract, settings.public_url)
         app = Transcoder(
@@ -55,11 +57,14 @@ async def serve(settings: TranscoderSettings) -> None:
             trace_ratio=settings.trace_ratio,
         )
         if settings.nats_url:
-            _in_background(stack, _purger(contract, cache, app, settings.nats_url, settings).run())
+            purger = Purger(contract, cache, app.forget_tokens, settings.nats_url, _bus_tls(settings))
+            _supervise(stack, "purges", purger.run)
+        renewal = CertificateRenewal(_identity(settings)) if settings.transcoder_tls else None
         server = listener(app, settings)
-        serving = _in_background(stack, server.serve())
-        if settings.transcoder_tls:
-            _in_background(stack, renew_certificate(server, _identity(settings)))
+        serving = asyncio.create_task(server.serve())
+        stack.push_async_callback(_end, serving)
+        if renewal is not None:
+            _supervise(stack, "certificate", lambda: renewal.run(server))
         log.info("listening", address=settings.listen, services=sorted(upstreams))
         await asyncio.wait({serving, asyncio.ensure_future(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
         watch.readiness.draining = True
@@ -77,8 +82,10 @@ async def _drain(app: Transcoder, delay: float) -> None:
 
 
 def listener(app: Any, settings: TranscoderSettings) -> Server:
-    """The HTTP server, in this process and on this loop."""
+    """The HTTP server, in this process and on this loop. Raises ValueError where it would take plain calls from afar."""
     host, _, port = settings.listen.rpartition(":")
+    if not (settings.transcoder_tls or settings.environment == "development" or _is_loopback(host)):
+        raise ValueError("KERYA_TRANSCODER_TLS is off: only development, or a loopback address, may go without it")
     server = Server(
         app,
         address=host,
@@ -97,6 +104,13 @@ def listener(app: Any, settings: TranscoderSettings) -> Server:
     return server
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def load_certificate(server: Server, identity: Identity) -> None:
     """Makes the server's next worker speak TLS 1.3 with the certificate as it is now, to callers of our authority."""
     files = [identity.directory / name for name in ("cert.pem", "key.pem", "ca.pem")]
@@ -104,18 +118,28 @@ def load_certificate(server: Server, identity: Identity) -> None:
     server.build_ssl_context(cert, key, None, SSLProtocols.tls13, authority, [], True)
 
 
-async def renew_certificate(server: Server, identity: Identity, interval: float = RENEWAL_CHECK_SECONDS) -> None:
+class CertificateRenewal:
     """Starts a new worker beside the old one whenever the certificate was renewed; no connection is refused between."""
-    version = identity.version
-    while True:
-        await asyncio.sleep(interval)
-        # While a file is being replaced, the one in use is still good.
-        with suppress(OSError, ssl.SSLError):
-            if identity.version == version:
-                continue
-            load_certificate(server, identity)
-            version = identity.version
+
+    def __init__(self, identity: Identity) -> None:
+        """To be made before the listener: what is renewed from now on is taken up."""
+        self._identity = identity
+        self._version = identity.version
+
+    async def run(self, server: Server, interval: float = RENEWAL_CHECK_SECONDS) -> None:
+        """Looks every `interval` seconds."""
+        while True:
+            await asyncio.sleep(interval)
+            # While a file is being replaced, the one in use is still good.
+            with suppress(OSError, ssl.SSLError):
+                self._look(server)
+
+    def _look(self, server: Server) -> None:
+        version = self._identity.version
+        if version != self._version:
+            load_certificate(server, self._identity)
             server.reload()  # type: ignore[no-untyped-call]
+            self._version = version
 
 
 def _identity(settings: TranscoderSettings) -> Identity:
@@ -134,22 +158,17 @@ def _upstreams(contract: Contract, settings: TranscoderSettings, stack: AsyncExi
     return made
 
 
-def _purger(
-    contract: Contract, cache: ResponseCache, app: Transcoder, url: str, settings: TranscoderSettings
-) -> Purger:
-    tls = None
-    if url.startswith("tls://") and settings.tls_directory:
-        tls = ssl.create_default_context(cafile=settings.tls_directory / "ca.pem")
-        tls.load_cert_chain(settings.tls_directory / "cert.pem", settings.tls_directory / "key.pem")
-    return Purger(contract, cache, app.forget_tokens, url, tls)
+def _bus_tls(settings: TranscoderSettings) -> ssl.SSLContext | None:
+    encrypted = (settings.nats_url or "").startswith("tls://")
+    return Identity(settings.tls_directory).client_context() if encrypted and settings.tls_directory else None
 
 
-def _in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    task = asyncio.create_task(work)
+def _supervise(stack: AsyncExitStack, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    supervised = Supervised(name, work)
+    supervised.start()
+    stack.push_async_callback(supervised.stop)
 
-    async def end() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
-    stack.push_async_callback(end)
-    return task
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])

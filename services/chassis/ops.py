@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 import orjson
 
-from services.chassis.health import Health
 from services.chassis.metrics import exposition
 
 _REQUEST_SECONDS = 2.0
@@ -16,7 +16,16 @@ _REASONS = {200: "OK", 404: "Not Found", 503: "Service Unavailable"}
 Answer = tuple[int, str, bytes]
 
 
-async def serve_ops(address: str, health: Health) -> Callable[[], Awaitable[None]]:
+class Readiness(Protocol):
+    """What /readyz tells: whether calls should be sent here, and which dependencies are up."""
+
+    @property
+    def ready(self) -> bool: ...
+    @property
+    def report(self) -> Mapping[str, bool]: ...
+
+
+async def serve_ops(address: str, health: Readiness) -> Callable[[], Awaitable[None]]:
     """Listens on host:port; answers what closes the listener."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -42,7 +51,7 @@ async def serve_ops(address: str, health: Health) -> Callable[[], Awaitable[None
     return close
 
 
-def _answer(target: list[str], health: Health) -> Answer:
+def _answer(target: list[str], health: Readiness) -> Answer:
     path = target[0] if target else ""
     if path == "/metrics":
         body, content_type = exposition()

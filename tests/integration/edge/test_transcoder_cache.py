@@ -13,6 +13,7 @@ from edge.transcoder.app import Transcoder
 from edge.transcoder.cache import ResponseCache
 from edge.transcoder.purge import Purger
 from edge.transcoder.upstream import Upstream
+from services.chassis.supervision import Supervised
 from tests.integration.edge.library_server import Library, make
 from tests.unit.edge.library import contract
 
@@ -27,14 +28,12 @@ async def client(library: Library, nats_url: str, cache: ResponseCache) -> Async
     """A client of a transcoder whose cache is live."""
     upstream = Upstream("library", library.address, contract().methods)
     app = Transcoder(contract(), {"library": upstream}, cache=cache)
-    purging = asyncio.create_task(Purger(contract(), cache, app.forget_tokens, nats_url).run())
-    async with asyncio.timeout(10):
-        while not cache.live:
-            await asyncio.sleep(0.01)
+    purging = Supervised("purges", Purger(contract(), cache, app.forget_tokens, nats_url).run)
+    purging.start()
+    await _until_live(cache)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://edge") as made:  # type: ignore[arg-type]
         yield made
-    purging.cancel()
-    await asyncio.gather(purging, return_exceptions=True)
+    await purging.stop()
     await upstream.close()
 
 
@@ -107,9 +106,30 @@ async def test_without_its_events_the_cache_is_off(
 
 
 async def test_it_waits_for_a_bus_that_is_down(cache: ResponseCache) -> None:
-    purging = asyncio.create_task(Purger(contract(), cache, lambda: None, "nats://127.0.0.1:1").run())
+    purging = Supervised("purges", Purger(contract(), cache, lambda: None, "nats://127.0.0.1:1").run)
+    purging.start()
     await asyncio.sleep(0.3)
-    assert not purging.done()
     assert not cache.live
-    purging.cancel()
-    await asyncio.gather(purging, return_exceptions=True)
+    await purging.stop()
+
+
+async def test_a_purger_that_failed_starts_again_and_forgets_the_tokens(cache: ResponseCache, nats_url: str) -> None:
+    forgotten: list[bool] = []
+
+    def forget() -> None:
+        forgotten.append(cache.live)
+        if len(forgotten) == 1:
+            raise KeyError("a fault of ours")
+
+    purging = Supervised("purges", Purger(contract(), cache, forget, nats_url).run, pause=0.01)
+    purging.start()
+    await _until_live(cache)
+    assert forgotten == [False, False], "before the cache is live"
+    await purging.stop()
+    assert not cache.live
+
+
+async def _until_live(cache: ResponseCache) -> None:
+    async with asyncio.timeout(10):
+        while not cache.live:
+            await asyncio.sleep(0.01)

@@ -32,7 +32,7 @@ class Edge:
     def __init__(self, process: asyncio.subprocess.Process, port: int, metrics: int) -> None:
         self.process = process
         self.url = f"http://127.0.0.1:{port}"
-        self.metrics = f"http://127.0.0.1:{metrics}/metrics"
+        self.ops = f"http://127.0.0.1:{metrics}"
 
 
 @pytest.fixture
@@ -86,8 +86,10 @@ async def test_pages_requests_streams_and_metrics(edge: Edge) -> None:
             len((await client.get("/v1/books/7")).content),
         )
         assert len((await client.get("/v1/books:watch?count=3")).json()) == 3
-        text = (await client.get(edge.metrics)).text
+        text = (await client.get(f"{edge.ops}/metrics")).text
         assert 'route="/v1/books/{book_id}",status="200"' in text
+        assert (await client.get(f"{edge.ops}/livez")).status_code == 200
+        assert (await client.get(f"{edge.ops}/readyz")).json() == {"ready": True, "dependencies": {"library": True}}
 
 
 async def test_h2c_as_envoy_speaks_it(edge: Edge) -> None:

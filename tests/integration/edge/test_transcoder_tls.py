@@ -13,7 +13,7 @@ from cryptography import x509
 
 from deploy.local import pki
 from edge.transcoder.app import Transcoder
-from edge.transcoder.server import listener, renew_certificate
+from edge.transcoder.server import CertificateRenewal, listener
 from edge.transcoder.settings import TranscoderSettings
 from edge.transcoder.upstream import Upstream
 from services.chassis import channels, topology
@@ -81,9 +81,10 @@ async def test_the_listener_demands_a_certificate_and_renews_its_own(certificate
         listen=f"127.0.0.1:{port}", transcoder_tls=True, tls_directory=certificates / "transcoder"
     )
     upstream = Upstream("library", library.address, ())
+    renewal = CertificateRenewal(Identity(certificates / "transcoder"))
     server = listener(Transcoder(contract(), {"library": upstream}), settings)
     serving = asyncio.create_task(server.serve())
-    renewing = asyncio.create_task(renew_certificate(server, Identity(certificates / "transcoder"), 0.05))
+    renewing = asyncio.create_task(renewal.run(server, 0.05))
     try:
         await asyncio.sleep(0.3)
         envoy = _context(certificates, certificates / "envoy")
@@ -102,6 +103,18 @@ async def test_the_listener_demands_a_certificate_and_renews_its_own(certificate
         server.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait_for(serving, 10)
         await upstream.close()
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:8090", "10.0.0.7:8090", "[::]:8090", "transcoder:8090"])
+def test_plain_calls_from_afar_are_taken_in_development_only(listen: str) -> None:
+    with pytest.raises(ValueError, match="KERYA_TRANSCODER_TLS"):
+        listener(None, TranscoderSettings(listen=listen, environment="production"))
+    listener(None, TranscoderSettings(listen=listen, environment="development"))
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:8090", "localhost:8090", "[::1]:8090"])
+def test_on_loopback_envoy_needs_no_certificate(listen: str) -> None:
+    listener(None, TranscoderSettings(listen=listen, environment="production"))
 
 
 def _renew(certificates: Path) -> None:
