@@ -19,7 +19,7 @@ INSTALL := $(VENV)/bin/uv pip install --quiet --python $(PY) --require-hashes --
 CODE := services edge deploy tests $(wildcard bench)
 RELEASE := proto/release.binpb
 
-.PHONY: help install install-dev run stop status demo test test-all lint format types gen gen-check breaking envoy-config bench clean
+.PHONY: help install install-dev run stop status demo test test-all lint format types gen gen-check breaking release envoy-config bench clean
 
 help: ## Show this help
 	@echo "Kerya — make TARGET"
@@ -64,11 +64,11 @@ gen-check: $(DEV_STAMP) ## Fail when what is derived from proto/ is not what is 
 	@$(PY) -m deploy.gen --check
 
 breaking: $(DEV_STAMP) ## Fail when the contract breaks callers of the last release
-ifneq ($(wildcard $(RELEASE)),)
-	@$(VENV)/bin/buf breaking --against $(RELEASE)
-else
-	@echo "no release yet ($(RELEASE) is what the first one leaves): there is nobody to break"
-endif
+	@$(VENV)/bin/buf build --exclude-source-info -o $(VENV)/contract.binpb
+	@$(VENV)/bin/buf breaking $(VENV)/contract.binpb --against $(RELEASE)
+
+release: $(DEV_STAMP) ## Make the contract as it is now the one that later changes must not break
+	@$(VENV)/bin/buf build --exclude-source-info -o $(RELEASE)
 
 envoy-config: $(RUN_STAMP) ## Print Envoy's configuration
 	@$(PY) -m edge.envoy

@@ -14,9 +14,21 @@ def _tracked() -> list[Path]:
 
 
 def test_the_top_level_is_as_promised() -> None:
-    promised = (
-        ["proto", "services", "gen", "edge", "deploy", "buf.yaml", "Makefile", "tests", "README.md", "LICENSE", ".env.example", "docs", "bench"]
-    )
+    promised = [
+        "proto",
+        "services",
+        "gen",
+        "edge",
+        "deploy",
+        "buf.yaml",
+        "Makefile",
+        "tests",
+        "README.md",
+        "LICENSE",
+        ".env.example",
+        "docs",
+        "bench",
+    ]
     assert [name for name in promised if not (ROOT / name).exists()] == []
 
 
