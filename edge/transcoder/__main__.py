@@ -13,7 +13,8 @@ from services.chassis.telemetry import configure as configure_telemetry
 def main() -> None:
     settings = TranscoderSettings()
     configure_logs(settings.service, settings.log_level)
-    stop_telemetry = configure_telemetry(settings)
+    # Which traces begin is decided before a span is made (tracing.py): those that are made are wanted.
+    stop_telemetry = configure_telemetry(settings.model_copy(update={"trace_ratio": 1.0}))
     try:
         uvloop.run(serve(settings))
     finally:

@@ -41,8 +41,9 @@ def test_a_sampled_trace_goes_on_under_our_span(spans: InMemorySpanExporter) -> 
 
 
 def test_a_trace_that_is_not_sampled_is_handed_on_untouched(spans: InMemorySpanExporter) -> None:
-    parent = f"00-{TRACE}-b7ad6b7169203331-00"
-    assert traced(parent, ratio=1.0) == parent
+    for flags in ("00", "02"):
+        parent = f"00-{TRACE}-b7ad6b7169203331-{flags}"
+        assert traced(parent, ratio=1.0) == parent
     assert spans.get_finished_spans() == ()
 
 
@@ -50,3 +51,19 @@ def test_without_a_trace_one_begins_only_where_the_ratio_allows(spans: InMemoryS
     assert traced("") == ""
     assert traced("", ratio=1.0) != ""
     assert len(spans.get_finished_spans()) == 1
+
+
+def test_a_trace_that_is_not_taken_is_handed_on_as_such(spans: InMemorySpanExporter) -> None:
+    handed_on = {traced("", ratio=1e-9) for _ in range(50)}
+    assert len(handed_on) == 50
+    for each in handed_on:
+        context = trace.get_current_span(telemetry.extract({"traceparent": each})).get_span_context()
+        assert context.is_valid and not context.trace_flags.sampled
+    assert spans.get_finished_spans() == ()
+
+
+def test_as_many_traces_begin_as_the_ratio_says(spans: InMemorySpanExporter) -> None:
+    handed_on = [traced("", ratio=0.5) for _ in range(400)]
+    taken = [span.context.trace_id for span in spans.get_finished_spans()]
+    assert 120 < len(taken) < 280
+    assert [int(each.split("-")[1], 16) for each in handed_on if int(each[-2:], 16) & 1] == taken
