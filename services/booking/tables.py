@@ -142,6 +142,7 @@ provider_event = Table(
     _instant("applied_at"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("problem", Text, nullable=False, server_default=""),
+    Column("traceparent", Text, nullable=False, server_default=""),
 )
 
 ledger_entry = Table(

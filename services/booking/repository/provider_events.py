@@ -16,8 +16,8 @@ from services.chassis.database import ReadConnection, WriteConnection
 MOST_ATTEMPTS = 20
 
 
-async def keep(tx: WriteConnection, event: ProviderEvent) -> bool:
-    """Keeps an event; False where it was kept before."""
+async def keep(tx: WriteConnection, event: ProviderEvent, traceparent: str) -> bool:
+    """Keeps an event, and the trace that it came in; False where it was kept before."""
     statement = (
         insert(table)
         .values(
@@ -29,6 +29,7 @@ async def keep(tx: WriteConnection, event: ProviderEvent) -> bool:
             intent_id=event.intent_id,
             amount_minor=event.amount and event.amount.minor,
             currency=event.amount and event.amount.currency,
+            traceparent=traceparent,
         )
         .on_conflict_do_nothing()
         .returning(table.c.event_id)
@@ -36,15 +37,15 @@ async def keep(tx: WriteConnection, event: ProviderEvent) -> bool:
     return (await tx.execute(statement)).first() is not None
 
 
-async def pending(conn: ReadConnection, most: int) -> list[str]:
-    """Ids of events that had no effect yet, the oldest first."""
+async def pending(conn: ReadConnection, most: int) -> list[tuple[str, str]]:
+    """Ids and traces of events that had no effect yet, the oldest first."""
     statement = (
-        select(table.c.event_id)
+        select(table.c.event_id, table.c.traceparent)
         .where(table.c.applied_at.is_(None), table.c.attempts < MOST_ATTEMPTS)
         .order_by(table.c.received_at)
         .limit(most)
     )
-    return list((await conn.execute(statement)).scalars())
+    return [(row.event_id, row.traceparent) for row in await conn.execute(statement)]
 
 
 async def lock_pending(tx: WriteConnection, event_id: str) -> ProviderEvent | None:

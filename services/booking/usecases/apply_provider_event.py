@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import structlog
+from opentelemetry.trace import SpanKind
 
 from services.booking.domain.payment import Payment, ProviderEvent, ProviderEventKind
 from services.booking.ports import ProviderRefund, RefundOutcome
@@ -12,6 +13,7 @@ from services.booking.repository import provider_events
 from services.booking.repository.payments import Payments
 from services.booking.usecases.record_payment import RecordPayment, RecordRefund
 from services.chassis.database import Database, WriteConnection
+from services.chassis.telemetry import span_under
 
 log = structlog.get_logger(__name__)
 BATCH = 50
@@ -83,9 +85,12 @@ class ApplyProviderEvents:
         """Takes the oldest; one that fails does not keep the others."""
         async with self.database.read() as conn:
             waiting = await provider_events.pending(conn, BATCH)
-        for event_id in waiting:
+        for event_id, traceparent in waiting:
             try:
-                await self.apply(event_id)
+                # In the trace of the call that brought it, so that its consequences are found there.
+                carrier = {"traceparent": traceparent} if traceparent else {}
+                with span_under(carrier, "apply provider event", SpanKind.INTERNAL):
+                    await self.apply(event_id)
             except Exception as error:  # whatever it is, it is written down beside the event, and tried again
                 log.exception("provider event failed", event_id=event_id)
                 async with self.database.write() as tx:

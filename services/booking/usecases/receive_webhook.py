@@ -12,6 +12,7 @@ from services.booking.repository import provider_events
 from services.booking.usecases.apply_provider_event import ApplyProviderEvent
 from services.chassis.database import Database
 from services.chassis.metrics import counter
+from services.chassis.telemetry import traceparent
 
 log = structlog.get_logger(__name__)
 RECEIVED = counter(
@@ -33,7 +34,7 @@ class ReceiveWebhook:
         """Returns once the event is kept: the provider need not send it again."""
         event = self.provider.read_event(payload, signature)
         async with self.database.write() as tx:
-            new = await provider_events.keep(tx, event)
+            new = await provider_events.keep(tx, event, traceparent() or "")
         RECEIVED.labels(event.type, str(new).lower()).inc()
         if new:
             try:
