@@ -65,7 +65,10 @@ def _from_clone(note: Callable[[str], None]) -> Figure:
     with tempfile.TemporaryDirectory(prefix="kerya-clone-") as folder, state_directory() as home:
         clone = Path(folder) / "kerya"
         began = time.monotonic()
-        subprocess.run(["git", "clone", "--quiet", "--no-local", str(ROOT), str(clone)], check=True)
+        subprocess.run(
+            ["git", "-c", "advice.detachedHead=false", "clone", "--quiet", "--no-local", str(ROOT), str(clone)],
+            check=True,
+        )
         cloned = time.monotonic() - began
         with started(["make", "run"], clone, home, {}) as mesh:
             parts = {"of it cloning s": cloned}
