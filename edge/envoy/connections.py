@@ -135,9 +135,10 @@ def _tracing(settings: Settings) -> Config:
 
 
 def _tags() -> list[Config]:
-    """Written over Envoy's own, which would carry the query, the caller's address and its agent."""
+    """Written over Envoy's own, which would carry the URL, the caller's address and its agent. A path may hold a secret:
+    the span below names the route's template, or the RPC."""
     return [
-        {"tag": "http.url", "value": "%PATH(NQ)%"},
+        {"tag": "http.url", "literal": {"value": "-"}},
         {"tag": "peer.address", "literal": {"value": "-"}},
         {"tag": "user_agent", "literal": {"value": "-"}},
         {"tag": "kerya.route", "value": "%ROUTE_NAME%"},
