@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings
 from services.chassis.settings import ChassisSettings, MeshSettings
 from services.chassis.topology import Topology
 
+ROOT = Path(__file__).resolve().parents[2]
 HEAD = """\
 # Every setting of every process, with its default; an empty value has none.
 # `kerya up` sets what it must; the chart sets the rest. Written by `make gen` from the settings models.
@@ -54,4 +55,7 @@ def _section(title: str, settings: type[BaseSettings], seen: set[str]) -> Iterat
 def _default(value: Any) -> str:
     if value is None or value is PydanticUndefined:
         return ""
+    if isinstance(value, Path) and value.is_relative_to(ROOT):
+        # The same on every machine.
+        return str(value.relative_to(ROOT))
     return "{}" if value == {} else str(value)
