@@ -14,7 +14,7 @@ from opentelemetry import trace
 
 from services.chassis.contract import Contract
 
-ECS_VERSION = "8.17.0"
+ECS_VERSION = "9.0.0"
 _REDACTED = "[redacted]"
 # Names that carry secrets or people wherever they turn up, beside what the contract marks.
 _SENSITIVE = frozenset({"authorization", "password", "token", "secret", "email", "phone", "cookie", "x-api-key"})

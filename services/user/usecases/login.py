@@ -15,7 +15,7 @@ from services.user.usecases.guarding import Guarding
 from services.user.usecases.second_factor import CheckSecondFactor, Proof
 from services.user.usecases.sessions import Device, OpenSession, SignedIn
 
-SIGN_INS = counter("kerya_sign_ins", "Attempts to sign in, by how they ended.", ["outcome"])
+SIGN_INS = counter("sign_ins", "Attempts to sign in, by how they ended.", ["outcome"])
 
 
 @dataclass(frozen=True, slots=True)
