@@ -16,13 +16,17 @@ from fastapi import FastAPI, Request, Response
 # Headers that belong to one connection, or that the next hop says anew.
 _HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "host", "date", "server"})
 
+# Shorter than the service's: a connection it has just closed would be a failed request.
+KEEPALIVE_SECONDS = 30
+
 
 def build(service: str) -> FastAPI:
     """The gateway in front of `service`, a base URL."""
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        async with httpx.AsyncClient(base_url=service, timeout=5.0) as client:
+        limits = httpx.Limits(keepalive_expiry=KEEPALIVE_SECONDS)
+        async with httpx.AsyncClient(base_url=service, timeout=5.0, limits=limits) as client:
             app.state.client = client
             yield
 

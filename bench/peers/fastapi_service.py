@@ -20,6 +20,7 @@ from pydantic.alias_generators import to_camel
 from sqlalchemy import Row, and_, select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from bench.peers.fastapi_gateway import KEEPALIVE_SECONDS
 from kerya.property.v1.property_pb2 import Property as Contract
 from services.chassis.ids import from_typeid, to_typeid
 from services.property.tables import listing_table as listing
@@ -239,7 +240,15 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args()
     app = build(os.environ["KERYA_DATABASE_URL"])
-    uvicorn.run(app, host="127.0.0.1", port=options.port, loop="uvloop", access_log=False, log_level="warning")
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=options.port,
+        loop="uvloop",
+        access_log=False,
+        log_level="warning",
+        timeout_keep_alive=2 * KEEPALIVE_SECONDS,
+    )
 
 
 if __name__ == "__main__":
