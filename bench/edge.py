@@ -47,7 +47,7 @@ class Size:
     pages: int
 
 
-SHORT, FULL = Size(4, 150, 75), Size(15, 300, 150)
+SHORT, FULL = Size(3, 120, 60), Size(15, 300, 150)
 
 
 @dataclass(frozen=True)

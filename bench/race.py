@@ -39,7 +39,7 @@ class Size:
     bookings: int
 
 
-SHORT, FULL = Size(15, 2, 96), Size(200, 8, 480)
+SHORT, FULL = Size(15, 2, 48), Size(200, 8, 480)
 
 
 @dataclass
