@@ -62,7 +62,8 @@ class Settings:
             "KERYA_PORT_BASE": str(ports.port_base),
             "PYTHONPATH": os.pathsep.join((str(SOURCES), str(SOURCES / "gen"))),
             "PYTHONUNBUFFERED": "1",
-            "GRPC_VERBOSITY": "ERROR",
+            # gRPC's core writes lines of its own, which are no JSON; what matters of them comes as a status, too.
+            "GRPC_VERBOSITY": "NONE",
         }
         return {**self.outer, **ours, **_chosen(self.outer, ours)}
 

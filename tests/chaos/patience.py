@@ -14,6 +14,8 @@ from tests.journeys.mesh import Json, Person
 
 # The default deadline of a call is 5 s; on a busy machine the answer needs a moment more to arrive.
 LONGEST_ANSWER = 6.0
+# Where the transcoder itself hangs, nobody else knows the caller's deadline: Envoy waits for the longest there may be.
+LONGEST_WITHOUT_TRANSCODER = 12.0
 PATIENCE = 90.0
 PAUSE = 0.2
 
@@ -99,8 +101,8 @@ class Watch:
             self.answers.append(ask_once(self.person, "GET", path))
 
 
-def too_slow(answers: list[Answer]) -> list[Answer]:
-    return [answer for answer in answers if answer.seconds > LONGEST_ANSWER]
+def too_slow(answers: list[Answer], longest: float = LONGEST_ANSWER) -> list[Answer]:
+    return [answer for answer in answers if answer.seconds > longest]
 
 
 def share_within(answers: list[Answer], share: float) -> float:
